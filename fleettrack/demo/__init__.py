@@ -1,0 +1,1 @@
+"""A simulated fleet that knows only addresses and keys."""

@@ -1,0 +1,1 @@
+"""The words of the field and the rules that need neither clock, socket nor database."""

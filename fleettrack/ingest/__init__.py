@@ -1,0 +1,1 @@
+"""Transports: bytes from sockets and files into the pipeline."""

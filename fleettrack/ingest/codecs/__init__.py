@@ -1,0 +1,1 @@
+"""Decoders, one file a protocol: bytes in, fixes, statuses and rejects out (pure)."""

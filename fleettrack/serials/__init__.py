@@ -1,0 +1,1 @@
+"""GS1 identifiers and the life of a serial (pure)."""
