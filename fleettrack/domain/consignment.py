@@ -116,7 +116,7 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Apart(msgspec.Struct, frozen=True, kw_only=True):
-    """How far another assigned tracker was from the place of a visit at its entry, where it had a fix near that time."""
+    """How far another assigned tracker was from the place of a visit when that was entered, if it had a fix then."""
 
     visit_id: int
     tracker_id: int
