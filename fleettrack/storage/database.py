@@ -1,0 +1,103 @@
+"""The one doorway to the database: it owns the pool and turns driver errors into ours."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import psycopg_pool
+from psycopg import errors as pg
+
+from fleettrack.domain import errors
+
+POOL_MAX = 8  # pipeline, sealer, timers and a handful of requests: more would only queue on two cores
+POOL_TIMEOUT_S = 10.0  # a request that waited this long is better told to come back
+CONNECT_TIMEOUT_S = 5
+
+AWAY = (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, psycopg.InterfaceError)
+
+MESSAGES = {
+    "party_ref_unique": "a party with this reference exists already",
+    "place_ref_unique": "a place with this reference exists already",
+    "vehicle_ref_unique": "a vehicle with this reference exists already",
+    "tracker_identity_unique": "a tracker with this identity exists already",
+    "consignment_ref_unique": "a consignment with this reference exists already",
+    "object_ref_unique": "this serial or unit exists already",
+    "assignment_one_subject": "the tracker is assigned to something else in that time",
+    "containment_one_parent": "the object lies in another unit in that time",
+    "geofence_version_one_at_a_time": "another version of this geofence is valid in that time",
+}
+"""Constraint name → the sentence its violation means."""
+
+Connection = psycopg.AsyncConnection[tuple[object, ...]]
+
+
+def translate(error: psycopg.Error) -> errors.FleettrackError | None:
+    """Return our error for a driver's, or None where the driver's own is the honest answer (a bug)."""
+    if isinstance(error, (pg.UniqueViolation, pg.ExclusionViolation)):
+        name = error.diag.constraint_name or ""
+        return errors.Conflict(MESSAGES.get(name, f"contradicts what is stored ({name})"), constraint=name)
+    if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
+        return errors.StaleConfiguration()
+    if isinstance(error, AWAY):
+        return errors.DatabaseAway()
+    return None
+
+
+class Database:
+    """A pool of connections, opened explicitly and closed by whoever opened it."""
+
+    def __init__(self, dsn: str, *, pool_max: int = POOL_MAX) -> None:
+        self.dsn = dsn
+        self._pool = psycopg_pool.AsyncConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=pool_max,
+            open=False,
+            timeout=POOL_TIMEOUT_S,
+            kwargs={"autocommit": True, "options": "-c timezone=UTC", "connect_timeout": CONNECT_TIMEOUT_S},
+            check=psycopg_pool.AsyncConnectionPool.check_connection,
+        )
+
+    async def open(self) -> None:
+        """Open the pool and wait until a connection stands."""
+        with _translated():
+            await self._pool.open(wait=True, timeout=POOL_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, outer: Connection | None = None) -> AsyncIterator[Connection]:
+        """Yield a connection inside a transaction; joins `outer` where one is given.
+
+        Raises:
+            DatabaseAway: no connection could be had, or it broke.
+            Conflict: a constraint says that the fact contradicts another.
+        """
+        if outer is not None:
+            yield outer
+            return
+        with _translated():
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Yield a connection in autocommit, for reads of one statement and for DDL."""
+        with _translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.Error, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed) as exc:
+        ours = errors.DatabaseAway() if not isinstance(exc, psycopg.Error) else translate(exc)
+        if ours is None:
+            raise
+        raise ours from exc

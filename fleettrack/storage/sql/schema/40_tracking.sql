@@ -1,0 +1,104 @@
+-- What the first fold keeps: state, checkpoints, judgements on fixes, visits; and pings that wait or were refused.
+
+CREATE TABLE tracker_state (
+    tracker_id bigint PRIMARY KEY REFERENCES tracker,
+    version bigint NOT NULL,
+    newest_time timestamptz NOT NULL,  -- of the unflagged fixes
+    lat_e7 integer NOT NULL,
+    lon_e7 integer NOT NULL,
+    speed_cms integer,
+    course_ddeg integer,
+    received_at timestamptz NOT NULL,
+    due_at timestamptz,  -- when the clock alone decides something
+    fold bytea NOT NULL
+) WITH (fillfactor = 60);
+CREATE INDEX tracker_state_due ON tracker_state (due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE tracker_checkpoint (
+    tracker_id bigint NOT NULL REFERENCES tracker,
+    fix_time timestamptz NOT NULL,
+    fold bytea NOT NULL,
+    PRIMARY KEY (tracker_id, fix_time)
+);
+
+-- Flags that depend on neighbours, rewritten when those change.
+CREATE TABLE position_flag (
+    tracker_id bigint NOT NULL,
+    fix_time timestamptz NOT NULL,
+    lat_e7 integer NOT NULL,
+    lon_e7 integer NOT NULL,
+    flag smallint NOT NULL,
+    PRIMARY KEY (tracker_id, fix_time, lat_e7, lon_e7, flag)
+);
+
+-- The visit as known now; `visit_event` keeps every state it ever had.
+CREATE TABLE visit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tracker_id bigint NOT NULL REFERENCES tracker,
+    place_id bigint NOT NULL REFERENCES place,
+    revision int NOT NULL,
+    first_in timestamptz NOT NULL,  -- the first fix inside
+    last_change timestamptz NOT NULL,  -- event time of the fix or tick that last changed it
+    entered_at timestamptz NOT NULL,
+    entered_lo timestamptz NOT NULL,
+    entered_hi timestamptz NOT NULL,
+    arrived boolean NOT NULL,
+    exited_at timestamptz,
+    retracted boolean NOT NULL DEFAULT false,
+    body bytea NOT NULL  -- the fold's record, whole
+);
+CREATE INDEX visit_tracker ON visit (tracker_id, last_change);
+CREATE INDEX visit_place ON visit (place_id, entered_at);
+
+CREATE TABLE visit_event (
+    visit_id bigint NOT NULL REFERENCES visit,
+    revision int NOT NULL,
+    kind text NOT NULL CHECK (kind IN
+        ('entered', 'passed', 'arrived', 'departed', 'reopened', 'corrected', 'retracted', 'ended')),
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    late boolean NOT NULL DEFAULT false,
+    held boolean NOT NULL DEFAULT false,  -- older than custody may follow by itself: waits for a person
+    entered_at timestamptz NOT NULL,
+    entered_lo timestamptz NOT NULL,
+    entered_hi timestamptz NOT NULL,
+    exited_at timestamptz,
+    rule text,
+    confirmed_at timestamptz,
+    trust smallint NOT NULL,
+    PRIMARY KEY (visit_id, kind, revision)
+);
+
+-- A span in which a tracker said nothing usable.
+CREATE TABLE silence (
+    tracker_id bigint NOT NULL REFERENCES tracker,
+    from_time timestamptz NOT NULL,
+    to_time timestamptz,
+    PRIMARY KEY (tracker_id, from_time)
+);
+
+-- An unknown tracker's pings wait here until somebody claims it (law L8).
+CREATE TABLE held_ping (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    identity text NOT NULL,
+    source text NOT NULL,
+    api_key_id bigint REFERENCES api_key,
+    received_at timestamptz NOT NULL,
+    protocol smallint NOT NULL,
+    trust smallint NOT NULL,
+    fix bytea NOT NULL,
+    digest bytea NOT NULL,
+    CONSTRAINT held_ping_once UNIQUE (identity, digest)
+);
+
+CREATE TABLE reject (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    received_at timestamptz NOT NULL,
+    reason text NOT NULL,
+    detail text NOT NULL,
+    protocol smallint NOT NULL,
+    source text NOT NULL,
+    identity text,
+    api_key_id bigint REFERENCES api_key,
+    raw bytea NOT NULL
+);
+CREATE INDEX reject_key ON reject (api_key_id, received_at);

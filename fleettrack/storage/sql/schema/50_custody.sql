@@ -1,0 +1,102 @@
+-- The custody ledger: append-only, sealed after commit; exceptions and tasks; what is to be told outside.
+
+-- The explicit members of a scope, shared by all entries that name the same ones.
+CREATE TABLE object_list (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sha256 bytea NOT NULL CONSTRAINT object_list_unique UNIQUE
+);
+CREATE TABLE object_list_member (
+    list_id bigint NOT NULL REFERENCES object_list,
+    object_id bigint NOT NULL REFERENCES object,
+    PRIMARY KEY (object_id, list_id)
+);
+
+CREATE TABLE ledger_entry (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consignment_id bigint REFERENCES consignment,
+    batch_id bigint REFERENCES batch,
+    key text NOT NULL,
+    kind text NOT NULL,
+    status text NOT NULL,
+    item_set_id bigint REFERENCES item_set,
+    only_list_id bigint REFERENCES object_list,
+    except_list_id bigint REFERENCES object_list,
+    event_at timestamptz NOT NULL,
+    event_lo timestamptz,
+    event_hi timestamptz,
+    recorded_at timestamptz NOT NULL,
+    from_party bigint REFERENCES party,
+    to_party bigint REFERENCES party,  -- NULL: movement only
+    place_id bigint REFERENCES place,
+    stop_seq int,
+    visit_id bigint,
+    fact_id bigint,
+    level smallint NOT NULL,
+    corroborated_by text[] NOT NULL DEFAULT '{}',
+    evidence_sha256 bytea,
+    actor text NOT NULL,
+    supersedes bigint REFERENCES ledger_entry,  -- this entry takes that one's place
+    voids bigint REFERENCES ledger_entry,  -- this entry takes that one away
+    txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    CHECK (num_nonnulls(consignment_id, batch_id) = 1)
+);
+CREATE INDEX ledger_consignment ON ledger_entry (consignment_id, recorded_at);
+CREATE INDEX ledger_batch ON ledger_entry (batch_id) WHERE batch_id IS NOT NULL;
+
+-- The fixes that decided an entry, copied so that retention never touches them (law L4).
+CREATE TABLE ledger_evidence (
+    entry_id bigint NOT NULL REFERENCES ledger_entry,
+    ordinal smallint NOT NULL,
+    tracker_id bigint NOT NULL,
+    fix_time timestamptz NOT NULL,
+    lat_e7 integer NOT NULL,
+    lon_e7 integer NOT NULL,
+    received_at timestamptz,
+    speed_cms integer,
+    accuracy_dm integer,
+    flags smallint,
+    trust smallint,
+    PRIMARY KEY (entry_id, ordinal)
+);
+
+CREATE TABLE ledger_seal (
+    seq bigint PRIMARY KEY,
+    entry_id bigint NOT NULL UNIQUE REFERENCES ledger_entry,
+    sha256 bytea NOT NULL,
+    sealed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE exception (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consignment_id bigint NOT NULL REFERENCES consignment,
+    key text NOT NULL,
+    kind text NOT NULL,
+    at timestamptz NOT NULL,
+    stop_seq int,
+    detail text NOT NULL,
+    visit_id bigint,
+    fact_id bigint,
+    raised_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    cleared_at timestamptz
+);
+CREATE UNIQUE INDEX exception_open ON exception (consignment_id, key) WHERE cleared_at IS NULL;
+
+CREATE TABLE task (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    consignment_id bigint REFERENCES consignment,
+    visit_id bigint,
+    title text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done_at timestamptz,
+    done_by text
+);
+
+-- Told to nobody before commit; read in order by whoever publishes.
+CREATE TABLE outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL,
+    consignment_id bigint,
+    body jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
