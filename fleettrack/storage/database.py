@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import psycopg
 import psycopg_pool
@@ -30,7 +31,7 @@ MESSAGES = {
 }
 """Constraint name → the sentence its violation means."""
 
-Connection = psycopg.AsyncConnection[tuple[object, ...]]
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 def translate(error: psycopg.Error) -> errors.FleettrackError | None:

@@ -1,0 +1,41 @@
+"""Advisory locks: their numbers, and the order in which they are taken (always downwards in this file).
+
+1. CONFIGURATION shared by batches, exclusive for edits of fences and assignments
+2. PARTITION    of trackers, ascending
+3. consignments by `SELECT … FOR UPDATE`, ascending by id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fleettrack.storage import database, sql
+
+_SQL = sql.queries("trackers")
+
+CONFIGURATION = 0x666C0001
+PARTITION_SPACE = 0x666C0002
+LEDGER_WRITERS = 0x666C0003
+SEALER = 0x666C0004
+PARTITIONS = 16
+
+
+async def share_configuration(connection: database.Connection) -> int:
+    """Hold fences and assignments still for this transaction; return their epoch."""
+    await connection.execute(_SQL["share_configuration"], {"lock": CONFIGURATION})
+    row = await (await connection.execute(_SQL["epoch"])).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def edit_configuration(connection: database.Connection) -> int:
+    """Be the only editor of fences and assignments until this transaction ends; return the new epoch."""
+    row = await (await connection.execute(_SQL["edit_configuration"], {"lock": CONFIGURATION})).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def lock_trackers(connection: database.Connection, tracker_ids: Iterable[int]) -> None:
+    """Be the only one to decide about these trackers until this transaction ends."""
+    partitions = sorted({tracker_id % PARTITIONS for tracker_id in tracker_ids})
+    await connection.execute(_SQL["lock_partitions"], {"space": PARTITION_SPACE, "partitions": partitions})

@@ -1,0 +1,127 @@
+"""Who may send: the trackers by identity, the pings of unknown ones, and what was refused."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from fleettrack.domain import fix, units
+from fleettrack.storage import database, sql
+
+_SQL = sql.queries("trackers")
+
+RAW_LIMIT = 2_048  # bytes of a refused message that are kept: enough to see what it was
+
+
+class Tracker(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pipeline must know of a sender."""
+
+    id: int
+    identity: str
+    carrier_id: int | None
+    minimum_trust: int
+    secret_sha256: bytes | None
+    checksum: str
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A ping of an unknown tracker, or one that was adopted again."""
+
+    identity: str
+    source: str
+    api_key_id: int | None
+    received_ms: int
+    protocol: int
+    trust: int
+    fix: fix.Fix
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A reject and where it came from."""
+
+    reject: fix.Reject
+    received_ms: int
+    protocol: int
+    source: str
+    api_key_id: int | None
+
+
+async def by_identity(connection: database.Connection, identities: Iterable[str]) -> dict[str, Tracker]:
+    """Return the trackers among these identities."""
+    rows = await (await connection.execute(_SQL["by_identity"], {"identities": list(identities)})).fetchall()
+    return {
+        r[0]: Tracker(identity=r[0], id=r[1], carrier_id=r[2], minimum_trust=r[3], secret_sha256=r[4], checksum=r[5])
+        for r in rows
+    }
+
+
+async def held_count(connection: database.Connection, held: Sequence[Held]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many pings wait by identity and by source, for those that occur in `held`."""
+    rows = await (
+        await connection.execute(
+            _SQL["held_count"],
+            {"identities": list({h.identity for h in held}), "sources": list({h.source for h in held})},
+        )
+    ).fetchall()
+    identities: dict[str, int] = {}
+    sources: dict[str, int] = {}
+    for identity, source, count in rows:
+        identities[identity] = identities.get(identity, 0) + count
+        sources[source] = sources.get(source, 0) + count
+    return identities, sources
+
+
+async def hold(connection: database.Connection, held: Sequence[Held]) -> None:
+    """Keep pings of unknown trackers; a ping that waits already stays once, with the earlier receive time."""
+    bodies = [msgspec.msgpack.encode(h.fix) for h in held]
+    once = {(h.identity, hashlib.sha256(b).digest()): (h, b) for h, b in zip(held, bodies, strict=True)}
+    kept = list(once.values())
+    await connection.execute(
+        _SQL["hold"],
+        {
+            "identities": [h.identity for h, _ in kept],
+            "sources": [h.source for h, _ in kept],
+            "keys": [h.api_key_id for h, _ in kept],
+            "received": [units.utc(h.received_ms) for h, _ in kept],
+            "protocols": [h.protocol for h, _ in kept],
+            "trusts": [h.trust for h, _ in kept],
+            "fixes": [b for _, b in kept],
+            "digests": [digest for _, digest in once],
+        },
+    )
+
+
+async def adopt(connection: database.Connection, identity: str) -> list[Held]:
+    """Take out the pings that waited for this identity to be claimed."""
+    rows = await (await connection.execute(_SQL["adopt"], {"identity": identity})).fetchall()
+    return [
+        Held(
+            identity=identity,
+            source=source,
+            api_key_id=key,
+            received_ms=units.to_ms(received),
+            protocol=protocol,
+            trust=trust,
+            fix=msgspec.msgpack.decode(body, type=fix.Fix),
+        )
+        for source, key, received, protocol, trust, body in rows
+    ]
+
+
+async def refuse(connection: database.Connection, refused: Sequence[Refused]) -> None:
+    """Keep rejects with their reason and raw bytes."""
+    await connection.execute(
+        _SQL["reject"],
+        {
+            "received": [units.utc(r.received_ms) for r in refused],
+            "reasons": [r.reject.reason for r in refused],
+            "details": [r.reject.detail for r in refused],
+            "protocols": [r.protocol for r in refused],
+            "sources": [r.source for r in refused],
+            "identities": [r.reject.tracker for r in refused],
+            "keys": [r.api_key_id for r in refused],
+            "raws": [r.reject.raw[:RAW_LIMIT] for r in refused],
+        },
+    )
