@@ -148,3 +148,23 @@ CREATE TABLE fact_object (
         CHECK (outcome IN ('received', 'short', 'over', 'damaged', 'refused', 'handed_over')),
     PRIMARY KEY (fact_id, object_id)
 );
+
+-- Which consignments a tracker on a unit concerns: kept by whoever edits assignments, items or containment, so
+-- that a journey never searches 100,000 items for trackers.
+CREATE TABLE assignment_consignment (
+    assignment_id bigint NOT NULL REFERENCES assignment,
+    consignment_id bigint NOT NULL REFERENCES consignment,
+    PRIMARY KEY (assignment_id, consignment_id)
+);
+CREATE INDEX assignment_consignment_by_consignment ON assignment_consignment (consignment_id);
+
+-- A consignment whose custody depends on where a tracker is before any visit says so: its departure from a pickup
+-- is not known, or more than one tracker watches it. Kept by the journey; read by every batch.
+CREATE TABLE watch (
+    tracker_id bigint NOT NULL REFERENCES tracker,
+    consignment_id bigint NOT NULL REFERENCES consignment,
+    place_id bigint NOT NULL DEFAULT 0,  -- 0: watched for silence, else for leaving this place
+    since timestamptz NOT NULL,
+    until timestamptz,  -- fixes after it change nothing
+    PRIMARY KEY (tracker_id, consignment_id, place_id)
+);

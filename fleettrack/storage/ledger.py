@@ -1,0 +1,183 @@
+"""The custody ledger: what is in force, and how it grows. Nothing in it is ever changed or removed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from fleettrack.domain import consignment, custody, units
+from fleettrack.storage import database, locks, sql
+
+_SQL = sql.queries("ledger")
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry in force, with its number in the ledger."""
+
+    id: int
+    entry: custody.Entry
+
+
+class Addition(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be appended: an entry, maybe in another's place, or the end of one."""
+
+    entry: custody.Entry
+    consignment_id: int | None = None
+    batch_id: int | None = None
+    supersedes: int | None = None
+    voids: int | None = None
+    actor: str = "journey"
+
+
+class Exposed(msgspec.Struct, frozen=True, kw_only=True):
+    """A fix that decided something, as it is copied beside the entry (law L4)."""
+
+    tracker_id: int
+    time_ms: int
+    lat_e7: int
+    lon_e7: int
+    received_at: dt.datetime | None
+    speed_cms: int | None
+    accuracy_dm: int | None
+    flags: int | None
+    trust: int | None
+
+
+async def join_writers(connection: database.Connection) -> None:
+    """Be counted among the ledger's writers until commit, so that readers know how far knowledge is settled."""
+    await connection.execute(_SQL["writers"], {"lock": locks.LEDGER_WRITERS})
+
+
+async def horizon(connection: database.Connection) -> dt.datetime:
+    """Return the moment before which no ledger entry can still appear. Ask before, and apart from, what is read."""
+    row = await (await connection.execute(_SQL["horizon"], {"lock": locks.LEDGER_WRITERS})).fetchone()
+    assert row is not None
+    found: dt.datetime = row[0]
+    return found
+
+
+async def in_force(connection: database.Connection, ids: Iterable[int]) -> dict[int, list[Recorded]]:
+    """Return the entries of these consignments that are neither superseded nor voided."""
+    rows = await (await connection.execute(_SQL["effective"], {"ids": list(ids)})).fetchall()
+    lists = await members(connection, {x for r in rows for x in (r[6], r[7]) if x is not None})
+    found: defaultdict[int, list[Recorded]] = defaultdict(list)
+    for r in rows:
+        found[r[1]].append(Recorded(id=r[0], entry=_entry(r, lists)))
+    return found
+
+
+async def members(connection: database.Connection, list_ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Return the sorted objects of each list."""
+    wanted = list(list_ids)
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    if wanted:
+        rows = await (await connection.execute(_SQL["list_members"], {"lists": wanted})).fetchall()
+        for list_id, object_id in rows:
+            found[list_id].append(object_id)
+    return {list_id: tuple(sorted(objects)) for list_id, objects in found.items()}
+
+
+def _entry(r: Sequence[Any], lists: dict[int, tuple[int, ...]]) -> custody.Entry:
+    return custody.Entry(
+        key=r[2],
+        kind=r[3],
+        status=r[4],
+        scope=custody.Scope(item_set_id=r[5], only=lists[r[6]] if r[6] else (), excluded=lists[r[7]] if r[7] else ()),
+        event_ms=units.to_ms(r[8]),
+        lo_ms=None if r[9] is None else units.to_ms(r[9]),
+        hi_ms=None if r[10] is None else units.to_ms(r[10]),
+        from_party=r[11],
+        to_party=r[12],
+        place_id=r[13],
+        stop_seq=r[14],
+        visit_id=r[15],
+        fact_id=r[16],
+        level=consignment.Level(r[17]),
+        corroborated_by=tuple(r[18]),
+    )
+
+
+async def append(
+    connection: database.Connection, addition: Addition, evidence: Sequence[Exposed] = ()
+) -> tuple[int, dt.datetime]:
+    """Append one entry under its consignment's lock; return its id and the moment it is known from."""
+    entry = addition.entry
+    recorded_at = await _recorded_at(connection, addition.consignment_id)
+    only = await _list(connection, entry.scope.only)
+    excluded = await _list(connection, entry.scope.excluded)
+    row = await (
+        await connection.execute(
+            _SQL["append"],
+            {
+                "consignment_id": addition.consignment_id,
+                "batch_id": addition.batch_id,
+                "key": entry.key,
+                "kind": entry.kind,
+                "status": "voided" if addition.voids else entry.status,
+                "item_set_id": entry.scope.item_set_id,
+                "only_list_id": only,
+                "except_list_id": excluded,
+                "event_at": units.utc(entry.event_ms),
+                "event_lo": None if entry.lo_ms is None else units.utc(entry.lo_ms),
+                "event_hi": None if entry.hi_ms is None else units.utc(entry.hi_ms),
+                "recorded_at": recorded_at,
+                "from_party": entry.from_party,
+                "to_party": entry.to_party,
+                "place_id": entry.place_id,
+                "stop_seq": entry.stop_seq,
+                "visit_id": entry.visit_id,
+                "fact_id": entry.fact_id,
+                "level": int(entry.level),
+                "corroborated_by": list(entry.corroborated_by),
+                "actor": addition.actor,
+                "supersedes": addition.supersedes,
+                "voids": addition.voids,
+                "evidence_sha256": evidence_digest(evidence),
+            },
+        )
+    ).fetchone()
+    assert row is not None
+    await _keep_evidence(connection, row[0], evidence)
+    return row[0], recorded_at
+
+
+async def _recorded_at(connection: database.Connection, consignment_id: int | None) -> dt.datetime:
+    if consignment_id is None:
+        row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
+    else:
+        row = await (await connection.execute(_SQL["recorded_at"], {"id": consignment_id})).fetchone()
+    assert row is not None
+    found: dt.datetime = row[0]
+    return found
+
+
+async def _list(connection: database.Connection, objects: Sequence[int]) -> int | None:
+    """Return the list of exactly these (sorted) objects, made where it is new; None for none."""
+    if not objects:
+        return None
+    digest = hashlib.sha256(b",".join(b"%d" % o for o in objects)).digest()
+    row = await (await connection.execute(_SQL["list_make"], {"sha256": digest})).fetchone()
+    assert row is not None
+    list_id: int = row[0]
+    await connection.execute(_SQL["list_fill"], {"list": list_id, "objects": list(objects)})
+    return list_id
+
+
+def evidence_digest(evidence: Sequence[Exposed]) -> bytes | None:
+    """Return the digest that binds an entry to the fixes copied beside it."""
+    if not evidence:
+        return None
+    keys = [[e.tracker_id, e.time_ms, e.lat_e7, e.lon_e7] for e in evidence]
+    return hashlib.sha256(json.dumps(keys, separators=(",", ":")).encode()).digest()
+
+
+async def _keep_evidence(connection: database.Connection, entry_id: int, evidence: Sequence[Exposed]) -> None:
+    for ordinal, e in enumerate(evidence):
+        row = {"entry_id": entry_id, "ordinal": ordinal, "fix_time": units.utc(e.time_ms)}
+        await connection.execute(_SQL["evidence"], row | msgspec.structs.asdict(e))
