@@ -1,4 +1,4 @@
-"""Keeps the one database server of a test run: `python tests/database_keeper.py PID` of the pytest that owns the run.
+"""Keeps the one database server of a test run: `database_keeper.py PID FOLDER`, PID being the pytest that owns the run.
 
 Starts our own PostgreSQL, or takes the server of FLEETTRACK_TEST_DATABASE_URL; migrates a template database; prints
 where both are as one JSON line; and, in the background, waits for the owner to end, however it ends, to clean up.
@@ -30,8 +30,8 @@ FAST = {  # nobody's data: it need not survive the machine
 }
 
 
-def main(owner: int) -> None:
-    with server() as dsn, template(dsn) as name:
+def main(owner: int, folder: str) -> None:
+    with server(folder) as dsn, template(dsn) as name:
         print(json.dumps({"dsn": dsn, "name": name}), flush=True)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (1, 2):  # who started us reads up to here
@@ -41,11 +41,11 @@ def main(owner: int) -> None:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
+def server(parent: str) -> Iterator[str]:
     if given := os.environ.get("FLEETTRACK_TEST_DATABASE_URL"):
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="fleettrack-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fleettrack-test-", dir=parent) as folder:
         Path(folder).chmod(0o711)
         with embedded.Server.start(Path(folder), FAST) as own:
             yield own.dsn
@@ -80,4 +80,4 @@ def runs(pid: int) -> bool:
 if __name__ == "__main__":
     if os.fork() == 0:
         os.setsid()  # a Ctrl-C is for pytest
-        main(int(sys.argv[1]))
+        main(int(sys.argv[1]), sys.argv[2])
