@@ -56,6 +56,7 @@ class ItemSet(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     from_seq: int
     to_seq: int
+    lines: int | None = None  # objects lying directly in it; None = not counted
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     trust: int
     exit_ms: int | None = None
     place_class: str = "site"  # site | depot | fuel | rest | border
+    expected: bool = False  # the place is a stop of another consignment on that vehicle
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
     before_ms: int  # last fix before it, or since_ms
     time_ms: int
+    trust: int  # of that fix's transport
 
 
 class Apart(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +127,10 @@ class Apart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Home(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an object that a fact or assignment names lay in the consignment at that time."""
+    """Where an object that a fact, assignment or load names lay in the consignment at that time.
+
+    An object without one lies directly in the consignment's only item set; it is no part of it where there are more.
+    """
 
     object_id: int
     item_set_id: int | None  # None: not part of the consignment ("over")
@@ -135,7 +141,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """What a person or partner stated. `objects` lists ids per outcome; an outcome absent from it has none.
 
     A receipt or handover moves everything due at its stop except what it lists under another outcome, unless
-    `only_listed`: then it moves just the objects under "received", "damaged" or "handed_over".
+    `only_listed`: then it moves just the objects under "received", "damaged", "over" or "handed_over".
+    Without a stop, a receipt speaks of each object's last stop, a handover of what is under way.
     """
 
     id: int

@@ -50,7 +50,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     hi_ms: int | None = None
     stop_seq: int | None = None
     from_party: int | None = None
-    to_party: int | None = None  # None: movement only
+    to_party: int | None = None  # None: movement only; of status "proposed": who may get it, nothing moves yet
     place_id: int | None = None
     visit_id: int | None = None
     fact_id: int | None = None
