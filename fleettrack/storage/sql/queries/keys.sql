@@ -1,0 +1,57 @@
+-- :name create
+-- Keep a new key: its digest, and the prefix it is recognised by.
+INSERT INTO api_key (prefix, sha256, name, role, party_id, expires_at)
+VALUES (%(prefix)s::text, %(sha256)s::bytea, %(name)s::text, %(role)s::text, %(party_id)s::bigint,
+    %(expires_at)s::timestamptz)
+RETURNING id, created_at
+
+-- :name by_digest
+-- The key that a token belongs to, if it opens anything now.
+SELECT id, name, role, party_id, last_used_at < now() - %(fresh)s::interval IS NOT FALSE
+FROM api_key
+WHERE sha256 = %(sha256)s::bytea AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+
+-- :name used
+-- Note that a key was used just now.
+UPDATE api_key SET last_used_at = now() WHERE id = %(id)s::bigint
+
+-- :name revoke
+-- End a key for good; a second time changes nothing. Named by its number or its prefix.
+UPDATE api_key SET revoked_at = coalesce(revoked_at, now())
+WHERE prefix = %(name)s::text OR id::text = %(name)s::text
+RETURNING id
+
+-- :name page
+-- Keys in the order they were made, without anything that opens doors.
+SELECT k.id, k.prefix, k.name, k.role, p.ref, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+FROM api_key k LEFT JOIN party p ON p.id = k.party_id
+WHERE k.id > %(after)s::bigint ORDER BY k.id LIMIT %(limit)s::int
+
+-- :name party
+-- The id of a party by its reference.
+SELECT id FROM party WHERE ref = %(ref)s::text
+
+-- :name claim
+-- Begin a request under an Idempotency-Key, unless it was begun before; one abandoned long ago may be begun again.
+INSERT INTO idempotency (api_key_id, key, request_sha256, status, body)
+VALUES (%(api_key_id)s::bigint, %(key)s::text, %(sha256)s::bytea, 0, 'null')
+ON CONFLICT (api_key_id, key) DO UPDATE SET created_at = now(), request_sha256 = excluded.request_sha256
+WHERE idempotency.status = 0 AND idempotency.created_at < now() - %(lease)s::interval
+RETURNING key
+
+-- :name answered
+-- What was asked under an Idempotency-Key, and the answer (status 0: not yet).
+SELECT request_sha256, status, body FROM idempotency WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text
+
+-- :name answer
+-- Keep the answer given under an Idempotency-Key.
+UPDATE idempotency SET status = %(status)s::smallint, body = %(body)s::jsonb
+WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text
+
+-- :name release
+-- Forget a request that changed nothing, so that it can be sent again.
+DELETE FROM idempotency WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text AND status = 0
+
+-- :name expire
+-- Forget answers that nobody will ask for again.
+DELETE FROM idempotency WHERE created_at < now() - %(age)s::interval
