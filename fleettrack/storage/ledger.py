@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fleettrack.domain import consignment, custody, units
-from fleettrack.storage import database, locks, sql
+from fleettrack.storage import database, locks, positions, sql
 
 _SQL = sql.queries("ledger")
 
@@ -33,20 +33,6 @@ class Addition(msgspec.Struct, frozen=True, kw_only=True):
     supersedes: int | None = None
     voids: int | None = None
     actor: str = "journey"
-
-
-class Exposed(msgspec.Struct, frozen=True, kw_only=True):
-    """A fix that decided something, as it is copied beside the entry (law L4)."""
-
-    tracker_id: int
-    time_ms: int
-    lat_e7: int
-    lon_e7: int
-    received_at: dt.datetime | None
-    speed_cms: int | None
-    accuracy_dm: int | None
-    flags: int | None
-    trust: int | None
 
 
 async def join_writers(connection: database.Connection) -> None:
@@ -104,7 +90,7 @@ def _entry(r: Sequence[Any], lists: dict[int, tuple[int, ...]]) -> custody.Entry
 
 
 async def append(
-    connection: database.Connection, addition: Addition, evidence: Sequence[Exposed] = ()
+    connection: database.Connection, addition: Addition, evidence: Sequence[positions.Evidence] = ()
 ) -> tuple[int, dt.datetime]:
     """Append one entry under its consignment's lock; return its id and the moment it is known from."""
     entry = addition.entry
@@ -169,7 +155,7 @@ async def _list(connection: database.Connection, objects: Sequence[int]) -> int 
     return list_id
 
 
-def evidence_digest(evidence: Sequence[Exposed]) -> bytes | None:
+def evidence_digest(evidence: Sequence[positions.Evidence]) -> bytes | None:
     """Return the digest that binds an entry to the fixes copied beside it."""
     if not evidence:
         return None
@@ -177,7 +163,31 @@ def evidence_digest(evidence: Sequence[Exposed]) -> bytes | None:
     return hashlib.sha256(json.dumps(keys, separators=(",", ":")).encode()).digest()
 
 
-async def _keep_evidence(connection: database.Connection, entry_id: int, evidence: Sequence[Exposed]) -> None:
+async def _keep_evidence(
+    connection: database.Connection, entry_id: int, evidence: Sequence[positions.Evidence]
+) -> None:
     for ordinal, e in enumerate(evidence):
         row = {"entry_id": entry_id, "ordinal": ordinal, "fix_time": units.utc(e.time_ms)}
         await connection.execute(_SQL["evidence"], row | msgspec.structs.asdict(e))
+
+
+async def tell(connection: database.Connection, addition: Addition, entry_id: int, recorded_at: dt.datetime) -> None:
+    """Put an addition into the outbox, for whoever publishes after the commit."""
+    entry = addition.entry
+    body = {
+        "entry": entry_id,
+        "key": entry.key,
+        "kind": entry.kind,
+        "status": "voided" if addition.voids else entry.status,
+        "event_at": units.utc(entry.event_ms).isoformat(),
+        "recorded_at": recorded_at.isoformat(),
+        "from_party": entry.from_party,
+        "to_party": entry.to_party,
+        "place_id": entry.place_id,
+        "stop_seq": entry.stop_seq,
+        "corrects": addition.supersedes or addition.voids,
+    }
+    await connection.execute(
+        _SQL["outbox"],
+        {"kind": "custody", "consignment_id": addition.consignment_id, "body": json.dumps(body)},
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from psycopg import sql as psql
 
+from fleettrack.domain import units
 from fleettrack.storage import database, sql
 
 _SQL = sql.queries("positions")
@@ -63,6 +64,12 @@ class Columns(msgspec.Struct, kw_only=True, eq=False):
         return len(self.tracker_id)
 
 
+def empty() -> Columns:
+    """Return no fixes at all."""
+    none = {name: np.empty(0, kind) for name, kind in COLUMNS if name != "ord"}
+    return Columns(**none, attributes=[])
+
+
 def stage_rows(columns: Columns) -> bytes:
     """Return the columns as PostgreSQL's binary COPY stream."""
     rows = np.empty(len(columns), _ROW)
@@ -105,6 +112,77 @@ async def store(connection: database.Connection, columns: Columns) -> tuple[list
     return [ord_ for ord_, _ in known], [ord_ for ord_, changed in known if changed]
 
 
+async def since(
+    connection: database.Connection, after_ms: Mapping[int, int | None]
+) -> tuple[np.ndarray[Any, Any], ...]:
+    """Return the fixes of each tracker after its time (None: all), -1 for unknown speed, accuracy and HDOP.
+
+    Columns: tracker, ms, lat_e7, lon_e7, cm/s, accuracy dm, HDOP 0.01, flags.
+    """
+    parameters = {
+        "trackers": list(after_ms),
+        "after": ["-infinity" if t is None else units.utc(t).isoformat() for t in after_ms.values()],
+    }
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(_SQL["since"], parameters)
+        rows = await cursor.fetchall()
+    return tuple(np.array(column, np.int64) for column in zip(*rows, strict=True)) or (np.empty(0, np.int64),) * 8
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One stored fix of a track; `flags` include those that neighbours gave."""
+
+    time_ms: int
+    lat_e7: int
+    lon_e7: int
+    speed_cms: int | None
+    accuracy_dm: int | None
+    flags: int
+
+
+async def track(
+    connection: database.Connection, tracker_id: int, from_ms: int, until_ms: int | None, limit: int
+) -> list[Point]:
+    """Return a tracker's fixes over [from_ms, until_ms) in order, at most `limit`."""
+    parameters = {
+        "tracker": tracker_id,
+        "from": units.utc(from_ms),
+        "until": "infinity" if until_ms is None else units.utc(until_ms).isoformat(),
+        "limit": limit,
+    }
+    return [Point(*r) for r in await (await connection.execute(_SQL["track"], parameters)).fetchall()]
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored fix as it is copied beside what it decided."""
+
+    tracker_id: int
+    time_ms: int
+    lat_e7: int
+    lon_e7: int
+    received_at: dt.datetime | None
+    speed_cms: int | None
+    accuracy_dm: int | None
+    flags: int | None
+    trust: int | None
+
+
+async def by_key(connection: database.Connection, spots: Iterable[tuple[int, tuple[int, int, int]]]) -> list[Evidence]:
+    """Return the stored fixes with these (tracker, (ms, lat_e7, lon_e7)), in the order of their times."""
+    keys = sorted(spots)
+    parameters = {
+        "trackers": [t for t, _ in keys],
+        "times": [units.utc(spot[0]) for _, spot in keys],
+        "lats": [spot[1] for _, spot in keys],
+        "lons": [spot[2] for _, spot in keys],
+    }
+    rows = await (await connection.execute(_SQL["by_key"], parameters)).fetchall()
+    fields = Evidence.__struct_fields__
+    return sorted(
+        (Evidence(**dict(zip(fields, r, strict=True))) for r in rows), key=lambda e: (e.time_ms, e.tracker_id)
+    )
+
+
 class Partitions:
     """Makes the monthly partitions that fixes need, before the transaction that stores them."""
 
@@ -130,8 +208,13 @@ class Partitions:
 
 
 def _create_month(month: int) -> psql.Composed:
+    """Attach a table made apart: unlike CREATE … PARTITION OF, that does not wait for the batches under way."""
     start = dt.datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=dt.UTC)
     end = dt.datetime(1970 + (month + 1) // 12, (month + 1) % 12 + 1, 1, tzinfo=dt.UTC)
-    return psql.SQL("CREATE TABLE IF NOT EXISTS {} PARTITION OF position FOR VALUES FROM ({}) TO ({})").format(
-        psql.Identifier(f"position_{start:%Y%m}"), psql.Literal(start.isoformat()), psql.Literal(end.isoformat())
+    name = f"position_{start:%Y%m}"
+    return psql.SQL(_SQL["make_month"]).format(
+        name=psql.Identifier(name),
+        text=psql.Literal(name),
+        start=psql.Literal(start.isoformat()),
+        end=psql.Literal(end.isoformat()),
     )

@@ -73,7 +73,7 @@ JOIN place p ON p.id = v.place_id
 CROSS JOIN LATERAL (
     SELECT * FROM visit_event e WHERE e.visit_id = v.id AND NOT e.held ORDER BY revision DESC LIMIT 1
 ) e
-WHERE v.tracker_id = ANY(%(trackers)s::bigint[]) AND v.last_change >= %(since)s::timestamptz
+WHERE v.tracker_id = ANY(%(trackers)s::bigint[]) AND (v.exited_at IS NULL OR v.exited_at >= %(since)s::timestamptz)
     AND e.kind <> 'retracted' AND e.rule IS NOT NULL
 
 -- :name facts

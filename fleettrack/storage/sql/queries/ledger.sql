@@ -45,9 +45,6 @@ VALUES (
     %(supersedes)s, %(voids)s, %(evidence_sha256)s)
 RETURNING id
 
--- :name visit_bodies
-SELECT id, tracker_id, body FROM visit WHERE id = ANY(%(ids)s::bigint[])
-
 -- :name evidence
 INSERT INTO ledger_evidence (
     entry_id, ordinal, tracker_id, fix_time, lat_e7, lon_e7, received_at, speed_cms, accuracy_dm, flags, trust)
@@ -67,7 +64,7 @@ INSERT INTO exception (consignment_id, key, kind, at, stop_seq, detail, visit_id
 VALUES (%(consignment_id)s, %(key)s, %(kind)s, %(at)s, %(stop_seq)s, %(detail)s, %(visit_id)s, %(fact_id)s)
 
 -- :name outbox
-INSERT INTO outbox (kind, consignment_id, body) VALUES (%(kind)s, %(consignment_id)s, %(body)s)
+INSERT INTO outbox (kind, consignment_id, body) VALUES (%(kind)s, %(consignment_id)s, %(body)s::jsonb)
 
 -- :name horizon
 -- No ledger entry recorded before this moment can still appear: the start of the oldest writer under way.

@@ -59,6 +59,16 @@ WHERE stored.fresh IS NOT TRUE
 -- Whether positions lie in native partitions (else in a hypertable).
 SELECT relkind = 'p' FROM pg_class WHERE oid = 'position'::regclass
 
+-- :name make_month
+-- A month's partition, where it is missing.
+DO $do$ BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext({text}));
+    IF to_regclass({text}) IS NULL THEN
+        CREATE TABLE {name} (LIKE position INCLUDING ALL);
+        ALTER TABLE position ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end});
+    END IF;
+END $do$
+
 -- :name since
 -- The fixes of some trackers, each after a time of its own, in the order of the fold's sort.
 SELECT p.tracker_id, (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7,

@@ -28,9 +28,12 @@ CREATE TABLE geofence (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A version that was replaced keeps its row with `recorded` closed; a deleted fence has `valid` closed.
+-- A statement that was replaced keeps its row with `recorded` closed. Stating again that the same version holds for
+-- another time (a new version follows it, the fence is deleted) keeps its `version`: open visits are pinned to that.
+CREATE SEQUENCE geofence_version_number;
 CREATE TABLE geofence_version (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version bigint NOT NULL DEFAULT nextval('geofence_version_number'),
     geofence_id bigint NOT NULL REFERENCES geofence,
     place_id bigint NOT NULL REFERENCES place,
     shape jsonb NOT NULL,  -- GeoJSON geometry, or {"type": "Circle" | "Corridor", ...} in metres

@@ -2,7 +2,7 @@
 
 CREATE TABLE tracker_state (
     tracker_id bigint PRIMARY KEY REFERENCES tracker,
-    version bigint NOT NULL,
+    version bigint NOT NULL,  -- counts up with each fold: a batch that read an older one decides again
     newest_time timestamptz NOT NULL,  -- of the unflagged fixes
     lat_e7 integer NOT NULL,
     lon_e7 integer NOT NULL,
@@ -10,6 +10,7 @@ CREATE TABLE tracker_state (
     course_ddeg integer,
     received_at timestamptz NOT NULL,
     due_at timestamptz,  -- when the clock alone decides something
+    settled_at timestamptz,  -- up to when the clock has decided
     fold bytea NOT NULL
 ) WITH (fillfactor = 60);
 CREATE INDEX tracker_state_due ON tracker_state (due_at) WHERE due_at IS NOT NULL;
@@ -68,12 +69,14 @@ CREATE TABLE visit_event (
     PRIMARY KEY (visit_id, kind, revision)
 );
 
--- A span in which a tracker said nothing usable.
-CREATE TABLE silence (
-    tracker_id bigint NOT NULL REFERENCES tracker,
-    from_time timestamptz NOT NULL,
-    to_time timestamptz,
-    PRIMARY KEY (tracker_id, from_time)
+-- When we ourselves were not listening: never taken for a tracker's silence (law L6).
+CREATE TABLE outage (
+    from_time timestamptz PRIMARY KEY,
+    to_time timestamptz NOT NULL
+);
+CREATE TABLE heartbeat (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    at timestamptz NOT NULL
 );
 
 -- An unknown tracker's pings wait here until somebody claims it (law L8).

@@ -1,0 +1,99 @@
+"""Step 5: the journeys that visits and facts concern, and the ledger as the log of how they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fleettrack.domain import custody, ledger_diff
+from fleettrack.domain import journey as journeys_domain
+from fleettrack.geofence.index import FenceIndex
+from fleettrack.services import known
+from fleettrack.storage import database, exceptions, journeys, ledger, positions, visits
+
+FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: a stay that has not ended
+EVIDENCE_MAX = 10  # fixes copied with an entry (law L4)
+
+
+class Custody:
+    """Runs journeys again and appends to the ledger what changed."""
+
+    def __init__(self, *, none_trust_may_transfer: bool = False) -> None:
+        self._none_trust_may_transfer = none_trust_may_transfer
+
+    async def concerned(self, connection: database.Connection, changes: Sequence[visits.Change]) -> set[int]:
+        """Return the consignments that these changes of visits can concern."""
+        spans = [
+            (change.tracker_id, visit.enter_ms, FOREVER_MS if visit.exit_ms is None else visit.exit_ms)
+            for change in changes
+            if not change.held
+            for visit in (change.before, change.visit)
+            if visit is not None and visit.rule is not None
+        ]
+        return await journeys.affected(connection, spans)
+
+    async def watched(self, connection: database.Connection, columns: positions.Columns, index: FenceIndex) -> set[int]:
+        """Return the consignments whose custody these fixes can change without any visit."""
+        watches = await journeys.watched(connection, set(columns.tracker_id.tolist()))
+        return known.fired(watches, columns, index) if watches else set()
+
+    async def rerun(self, connection: database.Connection, consignments: Iterable[int], index: FenceIndex) -> None:
+        """Run these journeys on what is known now; append the differences to the ledger."""
+        ids = sorted(set(consignments))
+        if not ids:
+            return
+        await ledger.join_writers(connection)
+        gathered = await known.gather(connection, ids, index, none_trust_may_transfer=self._none_trust_may_transfer)
+        in_force = await ledger.in_force(connection, ids)
+        open_exceptions = await exceptions.open_of(connection, ids)
+        additions: list[ledger.Addition] = []
+        for id_, read in gathered.items():
+            outcome = journeys_domain.journey(read.known)
+            current = {r.entry.key: r for r in in_force.get(id_, [])}
+            additions += _additions(id_, current, outcome)
+            await exceptions.replace(connection, id_, open_exceptions.get(id_, {}), outcome.problems)
+        await journeys.set_watches(connection, ids, [w for read in gathered.values() for w in read.watches])
+        await self._append(connection, additions)
+
+    async def _append(self, connection: database.Connection, additions: Sequence[ledger.Addition]) -> None:
+        evidence = await _evidence(connection, additions)
+        for addition in additions:
+            visit_id = addition.entry.visit_id
+            entry_id, recorded_at = await ledger.append(
+                connection, addition, evidence.get(visit_id, []) if visit_id is not None else []
+            )
+            await ledger.tell(connection, addition, entry_id, recorded_at)
+
+
+def _additions(
+    consignment_id: int, current: Mapping[str, ledger.Recorded], outcome: custody.Journey
+) -> list[ledger.Addition]:
+    changes = ledger_diff.diff({key: r.entry for key, r in current.items()}, outcome.entries)
+    return [
+        ledger.Addition(
+            consignment_id=consignment_id,
+            entry=change.entry,
+            supersedes=current[change.entry.key].id if change.kind == "supersede" else None,
+            voids=current[change.entry.key].id if change.kind == "void" else None,
+        )
+        for change in changes
+    ]
+
+
+async def _evidence(
+    connection: database.Connection, additions: Sequence[ledger.Addition]
+) -> dict[int, list[positions.Evidence]]:
+    """Return by visit the fixes that decided it, as stored now."""
+    ids = sorted({a.entry.visit_id for a in additions if a.entry.visit_id is not None})
+    bodies = await visits.bodies(connection, ids)
+    spots = {(tracker_id, spot) for tracker_id, v in bodies.values() for spot in (*v.deciding, *v.exit_deciding)}
+    if not spots:
+        return {}
+    stored = {(e.tracker_id, (e.time_ms, e.lat_e7, e.lon_e7)): e for e in await positions.by_key(connection, spots)}
+    return {
+        visit_id: [
+            stored[tracker_id, spot]
+            for spot in dict.fromkeys((*v.deciding, *v.exit_deciding))
+            if (tracker_id, spot) in stored
+        ][:EVIDENCE_MAX]
+        for visit_id, (tracker_id, v) in bodies.items()
+    }

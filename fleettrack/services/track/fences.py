@@ -1,0 +1,30 @@
+"""The fences as one index, made anew only when somebody edited them."""
+
+from __future__ import annotations
+
+from fleettrack.geofence.index import FenceIndex
+from fleettrack.storage import database, fences
+
+FRESH = -1
+"""As an epoch: read what this transaction sees, for an edit that is not committed yet."""
+
+
+class FenceBook:
+    """Keeps the index of the newest epoch it was asked for."""
+
+    def __init__(self) -> None:
+        self._epoch: int | None = None
+        self._index: FenceIndex | None = None
+
+    async def index(self, connection: database.Connection, epoch: int) -> FenceIndex:
+        """Return the index of the fences as of this epoch of the configuration."""
+        if epoch == FRESH:
+            return await self.fresh(connection)
+        if self._index is None or epoch != self._epoch:
+            self._index = FenceIndex(await fences.load(connection), self._index)
+            self._epoch = epoch
+        return self._index
+
+    async def fresh(self, connection: database.Connection) -> FenceIndex:
+        """Return the index as this transaction sees the fences; it is not kept, because the edit may roll back."""
+        return FenceIndex(await fences.load(connection), self._index)

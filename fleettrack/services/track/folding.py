@@ -1,0 +1,272 @@
+"""Step 4: the visit fold over what a batch changed, forwards or from a checkpoint, and its bookkeeping."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fleettrack.domain import units
+from fleettrack.geofence import clock, fold, state, track
+from fleettrack.geofence.index import FenceIndex
+from fleettrack.geofence.visit import Visit
+from fleettrack.services.track import diff
+from fleettrack.storage import database, positions, visits
+
+CUSTODY_BOUND_MS = 72 * 3_600_000  # older corrections are proposed to a person (law L2)
+CACHED_TRACKERS = 20_000  # hot states in memory; about 2 kB each
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the fold has to look at: rows stored just now, and times from which trackers are to be folded again."""
+
+    columns: positions.Columns  # rows that are new, or that say something new
+    again_from: Mapping[int, int]  # tracker → ms: something changed there behind its newest fix
+    history: frozenset[int]  # trackers whose sender lifted the bound on late custody
+
+
+class Folder:
+    """Keeps hot states; everything else it needs it reads, and what it finds it writes, in the caller's transaction."""
+
+    def __init__(self) -> None:
+        self._cache: OrderedDict[int, visits.State] = OrderedDict()
+        self._folded: list[visits.State] = []
+
+    def forget(self) -> None:
+        """Drop what is cached, after a transaction that did not commit."""
+        self._cache.clear()
+        self._folded.clear()
+
+    def committed(self) -> None:
+        """Keep what the transaction just committed."""
+        for kept in self._folded:
+            self._cache[kept.tracker_id] = kept
+            self._cache.move_to_end(kept.tracker_id)
+        self._folded.clear()
+        while len(self._cache) > CACHED_TRACKERS:
+            self._cache.popitem(last=False)
+
+    async def fold(self, connection: database.Connection, seen: Seen, index: FenceIndex) -> list[visits.Change]:
+        """Fold the batch; return the visits that changed, already written."""
+        held = await self._states(connection, {*seen.columns.tracker_id.tolist(), *seen.again_from})
+        again = _late(seen, held)
+        starts, fixes = await self._starts(connection, seen, held, again)
+        result = fold.advance(starts, fixes, index)
+        steps = await self._steps(connection, result, starts, held, again, index)
+        changes = await self._changes(connection, steps, again, held, seen.history)
+        await visits.save_changes(connection, changes)
+        await visits.forget_after(connection, {t: _time(starts.get(t)) for t in again})
+        await visits.save_checkpoints(connection, [(c.tracker_id, c.state) for c in result.checkpoints])
+        flagged = np.flatnonzero(result.flags)
+        await visits.save_flags(
+            connection,
+            [
+                (int(fixes.tracker_id[i]), (int(fixes.time_ms[i]), int(fixes.lat_e7[i]), int(fixes.lon_e7[i])), bit)
+                for i in flagged
+                for bit in _bits(int(result.flags[i]))
+            ],
+        )
+        await self._save_states(connection, result.states, held, index, seen.columns)
+        return changes
+
+    async def settle(
+        self, connection: database.Connection, tracker_ids: Sequence[int], as_of_ms: int, index: FenceIndex
+    ) -> list[visits.Change]:
+        """Let the clock decide about these trackers; return the visits that changed, already written."""
+        held = await visits.load_states(connection, tracker_ids)
+        told = {t: clock.settle(s.fold, as_of_ms, index) for t, s in held.items()}
+        steps = await self._onward(connection, told)
+        changes = await self._changes(connection, steps, {}, held, frozenset())
+        await visits.save_changes(connection, changes)
+        due = {t: clock.due_ms(s.fold, index, as_of_ms) for t, s in held.items()}
+        await visits.save_settled(connection, due, dict.fromkeys(held, as_of_ms))
+        for tracker_id in held:
+            self._cache.pop(tracker_id, None)
+        return changes
+
+    async def _states(self, connection: database.Connection, tracker_ids: Iterable[int]) -> dict[int, visits.State]:
+        wanted = set(tracker_ids)
+        found = {t: self._cache[t] for t in wanted if t in self._cache}
+        missing = wanted - found.keys()
+        if missing:
+            found |= await visits.load_states(connection, missing)
+        return found
+
+    async def _starts(
+        self,
+        connection: database.Connection,
+        seen: Seen,
+        held: Mapping[int, visits.State],
+        again: Mapping[int, int],
+    ) -> tuple[dict[int, state.TrackerState], track.Track]:
+        """Return the states to begin from, and the fixes since then."""
+        starts = {t: s.fold for t, s in held.items() if t not in again}
+        onward = _track(seen.columns)
+        if not again:
+            return starts, onward
+        checkpoints = await visits.checkpoints_before(connection, again)
+        starts |= {t: kept for t, (_, kept) in checkpoints.items()}
+        rows = await positions.since(connection, {t: checkpoints[t][0] if t in checkpoints else None for t in again})
+        mine = ~np.isin(onward.tracker_id, np.fromiter(again, np.int64))
+        parts = [onward[np.flatnonzero(mine)], track.Track.of(*rows)]
+        names = ("tracker_id", "time_ms", "lat_e7", "lon_e7", "speed_cms", "accuracy_dm", "hdop_centi", "flags")
+        return starts, track.Track.of(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+
+    async def _steps(
+        self,
+        connection: database.Connection,
+        result: fold.FoldResult,
+        starts: Mapping[int, state.TrackerState],
+        held: Mapping[int, visits.State],
+        again: Mapping[int, int],
+        index: FenceIndex,
+    ) -> list[diff.Step]:
+        steps = await self._onward(connection, {t: v for t, v in result.visits.items() if t not in again})
+        if not again:
+            return steps
+        stored = defaultdict(list)
+        for s in await visits.changed_after(connection, {t: _time(starts.get(t)) for t in again}):
+            stored[s.tracker_id].append(s)
+        for t in again:
+            folded = {v.key: v for v in result.visits.get(t, [])}
+            settled_ms = held[t].settled_ms if t in held else None
+            if settled_ms is not None and t in result.states:
+                folded |= {v.key: v for v in clock.settle(result.states[t], settled_ms, index)}
+            # A stay that was open at the checkpoint and has not changed since is not told again by the fold.
+            open_then = {m.visit.key: m.visit for m in starts[t].machines if m.visit} if t in starts else {}
+            folded = {s.visit.key: open_then[s.visit.key] for s in stored[t] if s.visit.key in open_then} | folded
+            steps += diff.again(t, stored[t], list(folded.values()))
+        return steps
+
+    async def _onward(self, connection: database.Connection, told: Mapping[int, Sequence[Visit]]) -> list[diff.Step]:
+        latest = {t: {v.key: v for v in seen} for t, seen in told.items() if seen}
+        keys = [(t, *key) for t, seen in latest.items() for key in seen]
+        stored = defaultdict(list)
+        if keys:
+            for s in await visits.by_key(connection, keys):
+                stored[s.tracker_id].append(s)
+        return [step for t, seen in latest.items() for step in diff.onward(t, stored[t], seen.values())]
+
+    async def _changes(
+        self,
+        connection: database.Connection,
+        steps: Sequence[diff.Step],
+        again: Mapping[int, int],
+        held: Mapping[int, visits.State],
+        history: frozenset[int],
+    ) -> list[visits.Change]:
+        fresh = iter(await visits.new_ids(connection, sum(s.old is None for s in steps)))
+        trust = await _trust(connection, steps)
+        changes = []
+        for s in steps:
+            late = s.tracker_id in again
+            kinds = s.kinds
+            body = s.new if s.new is not None else s.old.visit  # type: ignore[union-attr]  # gone: it was stored
+            changes.append(
+                visits.Change(
+                    id=next(fresh) if s.old is None else s.old.id,
+                    tracker_id=s.tracker_id,
+                    revision=1 if s.old is None else s.old.revision + bool(kinds),
+                    visit=body,
+                    before=None if s.old is None else s.old.visit,
+                    kinds=kinds,
+                    late=late,
+                    held=late
+                    and s.tracker_id not in history
+                    and _beyond_bound(again[s.tracker_id], held, s.tracker_id),
+                    trust=min((trust.get((s.tracker_id, spot), 0) for spot in body.deciding), default=0),
+                )
+            )
+        return changes
+
+    async def _save_states(
+        self,
+        connection: database.Connection,
+        folded: Mapping[int, state.TrackerState],
+        held: Mapping[int, visits.State],
+        index: FenceIndex,
+        columns: positions.Columns,
+    ) -> None:
+        saved = [
+            visits.State(
+                tracker_id=t,
+                version=held[t].version + 1 if t in held else 1,
+                settled_ms=held[t].settled_ms if t in held else None,
+                fold=s,
+            )
+            for t, s in folded.items()
+        ]
+        due = {s.tracker_id: clock.due_ms(s.fold, index, s.settled_ms) for s in saved}
+        await visits.save_states(connection, saved, due, _shown(columns))
+        self._folded = saved
+
+
+def _late(seen: Seen, held: Mapping[int, visits.State]) -> dict[int, int]:
+    """Return the trackers to be folded again, each from the earliest time at which something changed."""
+    again = dict(seen.again_from)
+    ids, times = seen.columns.tracker_id, seen.columns.fix_time
+    if len(ids):
+        order = np.lexsort((times, ids))
+        first = order[np.r_[True, ids[order][1:] != ids[order][:-1]]]
+        for t, ms in zip(ids[first].tolist(), times[first].tolist(), strict=True):
+            newest = held[t].fold.newest_ms if t in held else None
+            if newest is not None and ms <= newest:
+                again[t] = min(ms, again.get(t, ms))
+    return again
+
+
+def _beyond_bound(from_ms: int, held: Mapping[int, visits.State], tracker_id: int) -> bool:
+    newest = held[tracker_id].fold.newest_ms if tracker_id in held else None
+    return newest is not None and from_ms < newest - CUSTODY_BOUND_MS
+
+
+def _track(columns: positions.Columns) -> track.Track:
+    def known(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.where(values == positions.NULL32, track.NONE, values)
+
+    return track.Track.of(
+        columns.tracker_id,
+        columns.fix_time,
+        columns.lat_e7,
+        columns.lon_e7,
+        known(columns.speed_cms),
+        known(columns.accuracy_dm),
+        known(columns.hdop_centi),
+        columns.flags,
+    )
+
+
+def _time(kept: state.TrackerState | None) -> int | None:
+    return None if kept is None else kept.newest_ms
+
+
+def _bits(flags: int) -> list[int]:
+    return [1 << i for i in range(flags.bit_length()) if flags >> i & 1]
+
+
+def _shown(columns: positions.Columns) -> dict[tuple[int, int, int, int], visits.Shown]:
+    """Return what a position shows beside its place, by (tracker, time, lat, lon), for the rows at hand."""
+    null = positions.NULL32
+    rows = zip(
+        columns.tracker_id.tolist(), columns.fix_time.tolist(), columns.lat_e7.tolist(), columns.lon_e7.tolist(),
+        columns.speed_cms.tolist(), columns.course_ddeg.tolist(), columns.received_at.tolist(), strict=True,
+    )  # fmt: skip
+    return {
+        (t, ms, lat, lon): (None if speed == null else speed, None if course == null else course, units.utc(received))
+        for t, ms, lat, lon, speed, course, received in rows
+    }
+
+
+async def _trust(
+    connection: database.Connection, steps: Sequence[diff.Step]
+) -> dict[tuple[int, tuple[int, int, int]], int]:
+    """Return the trust of the fixes that decided arrivals."""
+    spots = {(s.tracker_id, spot) for s in steps if s.new is not None and s.new.rule for spot in s.new.deciding}
+    if not spots:
+        return {}
+    return {
+        (e.tracker_id, (e.time_ms, e.lat_e7, e.lon_e7)): e.trust or 0 for e in await positions.by_key(connection, spots)
+    }

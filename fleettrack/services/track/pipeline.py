@@ -1,0 +1,156 @@
+"""The way of a ping: identify, screen, store, fold, run journeys, commit. One transaction a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from fleettrack import metrics
+from fleettrack.domain import errors, fix
+from fleettrack.geofence.index import FenceIndex
+from fleettrack.services import custody
+from fleettrack.services.track import batch as batches
+from fleettrack.services.track import delivery, fences, folding, identify, screen
+from fleettrack.storage import database, locks, positions, trackers, visits
+
+ATTEMPTS = 5  # a batch meets an edit at most now and then; five in a row is a bug
+TICK_TRACKERS = 500  # trackers the clock decides about in one transaction
+
+
+class Pipeline:
+    """Stores and decides batches; also what edits need decided (editing.Decider)."""
+
+    def __init__(self, db: database.Database, journeys: custody.Custody, counters: metrics.Metrics) -> None:
+        self._db = db
+        self._custody = journeys
+        self._metrics = counters
+        self._partitions = positions.Partitions(db)
+        self._directory = identify.Directory()
+        self._fences = fences.FenceBook()
+        self._folder = folding.Folder()
+
+    async def process(self, deliveries: Sequence[delivery.Delivery]) -> list[delivery.Answer]:
+        """Store and decide these deliveries in one transaction; return the answers in order, after the commit.
+
+        Raises:
+            DatabaseAway: nothing was stored.
+        """
+        await self._partitions.ensure(_storable_times(deliveries))
+        for attempt in range(ATTEMPTS):
+            batch = batches.Batch(deliveries)
+            try:
+                with self._metrics.batch_seconds.time():
+                    async with self._db.transaction() as connection:
+                        epoch = await locks.share_configuration(connection)
+                        concerned = await self._take(batch, connection, epoch)
+                        if concerned:
+                            await self._custody.rerun(connection, concerned, await self._index(connection, epoch))
+            except errors.StaleConfiguration:
+                self._folder.forget()
+                self._metrics.batch_retries.labels("stale").inc()
+                if attempt == ATTEMPTS - 1:
+                    raise
+            except BaseException:
+                self._folder.forget()
+                raise
+            else:
+                self._folder.committed()
+                self._metrics.batch_messages.observe(sum(len(d.messages) for d in deliveries))
+                return batch.answers
+        raise AssertionError("unreachable")
+
+    async def _take(self, batch: batches.Batch, connection: database.Connection, epoch: int) -> set[int]:
+        """Bring a batch into the database; return the consignments whose journeys it concerns."""
+        found = await identify.identify(batch, connection, self._directory, epoch)
+        groups = screen.screen(batch, found)
+        concerned: set[int] = set()
+        columns = batch.columns
+        if columns is not None and len(columns):
+            await locks.lock_trackers(connection, np.unique(columns.tracker_id).tolist())
+            known, changed = await positions.store(connection, columns)
+            screen.report(batch, groups, known)
+            index = await self._index(connection, epoch)
+            seen = _seen(columns, known, changed, frozenset(batch.history))
+            changes = await self._folder.fold(connection, seen, index)
+            concerned = await self._custody.concerned(connection, changes)
+            concerned |= await self._custody.watched(connection, seen.columns, index)
+        if batch.held:
+            await trackers.hold(connection, batch.held)
+        if batch.refused:
+            await trackers.refuse(connection, batch.refused)
+        return concerned
+
+    async def _index(self, connection: database.Connection, epoch: int) -> FenceIndex:
+        return await self._fences.index(connection, epoch)
+
+    async def tick(self, as_of_ms: int) -> int:
+        """Let the clock decide up to a time; return how many trackers it looked at (at most TICK_TRACKERS)."""
+        try:
+            async with self._db.transaction() as connection:
+                epoch = await locks.share_configuration(connection)
+                due = await visits.due(connection, as_of_ms, TICK_TRACKERS)
+                if due:
+                    await locks.lock_trackers(connection, due)
+                    index = await self._index(connection, epoch)
+                    changes = await self._folder.settle(connection, due, as_of_ms, index)
+                    concerned = await self._custody.concerned(connection, changes)
+                    await self._custody.rerun(connection, concerned, index)
+        except BaseException:
+            self._folder.forget()
+            raise
+        return len(due)
+
+    async def refold_places(self, connection: database.Connection, places: Mapping[int, int]) -> set[int]:
+        """Fold again the trackers that were near these places since a time (ms); return the consignments concerned."""
+        index = await self._fences.fresh(connection)
+        since: dict[int, int] = {}
+        for place_id, from_ms in places.items():
+            for box in index.boxes(place_id):
+                for tracker_id in await visits.near_place(connection, place_id, from_ms, box):
+                    since[tracker_id] = min(from_ms, since.get(tracker_id, from_ms))
+        return await self._refold(connection, since, index)
+
+    async def _refold(self, connection: database.Connection, since: Mapping[int, int], index: FenceIndex) -> set[int]:
+        if not since:
+            return set()
+        await locks.lock_trackers(connection, since)
+        seen = folding.Seen(columns=positions.empty(), again_from=since, history=frozenset(since))
+        # A folder of its own, because the edit may yet roll back; the versions tell ours that its states are old.
+        changes = await folding.Folder().fold(connection, seen, index)
+        return await self._custody.concerned(connection, changes)
+
+    async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:
+        """Take in pings inside the caller's transaction (adoption on claim); return the consignments concerned."""
+        await self._partitions.ensure(_storable_times(deliveries))
+        helper = Pipeline(self._db, self._custody, self._metrics)
+        return await helper._take(batches.Batch(deliveries), connection, fences.FRESH)
+
+    async def rerun(self, connection: database.Connection, consignments: Iterable[int]) -> None:
+        """Run the journeys of these consignments again and write what changed to the ledger."""
+        await self._custody.rerun(connection, consignments, await self._fences.fresh(connection))
+
+
+def _storable_times(deliveries: Sequence[delivery.Delivery]) -> list[int]:
+    return [
+        message.time_ms
+        for parcel in deliveries
+        for message in parcel.messages
+        if type(message) is fix.Fix
+        and screen.GPS_EPOCH_MS <= message.time_ms <= parcel.received_ms + screen.FAR_FUTURE_MS
+    ]
+
+
+def _seen(
+    columns: positions.Columns, known: Sequence[int], changed: Sequence[int], history: frozenset[int]
+) -> folding.Seen:
+    """Return what the fold has to look at: new rows, and from where on changed ones ask for folding again."""
+    again: dict[int, int] = {}
+    for row in changed:
+        tracker_id, ms = int(columns.tracker_id[row]), int(columns.fix_time[row])
+        again[tracker_id] = min(ms, again.get(tracker_id, ms))
+    if known:
+        fresh = np.ones(len(columns), bool)
+        fresh[list(known)] = False
+        columns = screen.take(columns, np.flatnonzero(fresh))
+    return folding.Seen(columns=columns, again_from=again, history=history)

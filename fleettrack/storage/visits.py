@@ -1,0 +1,301 @@
+"""What the visit fold keeps between batches: states, checkpoints, judgements on fixes, visits and their history."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from fleettrack.domain import errors, fix, units
+from fleettrack.geofence import state as states
+from fleettrack.geofence import visit as folded
+from fleettrack.storage import database, sql
+
+_SQL = sql.queries("visits")
+_body = msgspec.msgpack.Encoder()
+_visit = msgspec.msgpack.Decoder(folded.Visit)
+
+Rows = list[tuple[Any, ...]]
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """A tracker's fold as stored."""
+
+    tracker_id: int
+    version: int
+    settled_ms: int | None
+    fold: states.TrackerState
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit as stored."""
+
+    id: int
+    tracker_id: int
+    revision: int
+    visit: folded.Visit
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One step in a visit's history: its next revision, and the facts (entered, arrived, …) that this one brings."""
+
+    id: int
+    tracker_id: int
+    revision: int
+    visit: folded.Visit
+    before: folded.Visit | None
+    kinds: tuple[str, ...]
+    late: bool = False
+    held: bool = False
+    trust: int = 0
+
+    @property
+    def retracted(self) -> bool:
+        """Whether the visit is taken back whole."""
+        return "retracted" in self.kinds
+
+
+async def _fetch(connection: database.Connection, name: str, **parameters: Any) -> Rows:
+    return await (await connection.execute(_SQL[name], parameters)).fetchall()
+
+
+async def load_states(connection: database.Connection, tracker_ids: Iterable[int]) -> dict[int, State]:
+    """Return the states of those trackers that have one."""
+    rows = await _fetch(connection, "states", trackers=list(tracker_ids))
+    return {r[0]: State(tracker_id=r[0], version=r[1], settled_ms=r[2], fold=states.decode(r[3])) for r in rows}
+
+
+Shown = tuple[int | None, int | None, dt.datetime]
+"""What is shown of a tracker's newest fix beside its place: speed cm/s, course 0.1 degree, when it was received."""
+
+
+async def save_states(
+    connection: database.Connection,
+    saved: Sequence[State],
+    due_ms: Mapping[int, int | None],
+    shown: Mapping[tuple[int, int, int, int], Shown],
+) -> None:
+    """Write states, each with the version after the one it was folded from.
+
+    `shown` has what is at hand by (tracker, time, lat, lon); the rest is read.
+
+    Raises:
+        StaleConfiguration: somebody else folded one of them meanwhile.
+    """
+    kept = [(s, s.fold.last) for s in saved if s.fold.last is not None]
+    if not kept:
+        return
+    keys = [(s.tracker_id, *last.spot) for s, last in kept]
+    missing = [key for key in keys if key not in shown]
+    seen = dict(shown) | (await _read_shown(connection, missing) if missing else {})
+    parameters = {
+        "trackers": [s.tracker_id for s, _ in kept],
+        "versions": [s.version for s, _ in kept],
+        "newest": [units.utc(last.time_ms) for _, last in kept],
+        "lats": [last.lat_e7 for _, last in kept],
+        "lons": [last.lon_e7 for _, last in kept],
+        "speeds": [seen[key][0] for key in keys],
+        "courses": [seen[key][1] for key in keys],
+        "received": [seen[key][2] for key in keys],
+        "due": [_utc(due_ms.get(s.tracker_id)) for s, _ in kept],
+        "settled": [_utc(s.settled_ms) for s, _ in kept],
+        "folds": [states.encode(s.fold) for s, _ in kept],
+    }
+    cursor = await connection.execute(_SQL["save_states"], parameters)
+    if cursor.rowcount != len(kept):
+        raise errors.StaleConfiguration("a tracker was folded by another worker meanwhile")
+
+
+async def _read_shown(
+    connection: database.Connection, keys: Sequence[tuple[int, int, int, int]]
+) -> dict[tuple[int, int, int, int], Shown]:
+    rows = await _fetch(
+        connection,
+        "shown",
+        trackers=[k[0] for k in keys],
+        times=[units.utc(k[1]) for k in keys],
+        lats=[k[2] for k in keys],
+        lons=[k[3] for k in keys],
+    )
+    by_tracker = {r[0]: (r[1], r[2], r[3]) for r in rows}
+    return {k: by_tracker[k[0]] for k in keys}
+
+
+def _utc(ms: int | None) -> Any:
+    return None if ms is None else units.utc(ms)
+
+
+async def due(connection: database.Connection, as_of_ms: int, limit: int) -> list[int]:
+    """Return trackers about which the clock has something to say at that time."""
+    return [r[0] for r in await _fetch(connection, "due", as_of=units.utc(as_of_ms), limit=limit)]
+
+
+async def save_settled(
+    connection: database.Connection, due_ms: Mapping[int, int | None], settled_ms: Mapping[int, int]
+) -> None:
+    """Note up to when the clock has decided, and when it is due again."""
+    trackers = list(settled_ms)
+    await connection.execute(
+        _SQL["settle"],
+        {
+            "trackers": trackers,
+            "due": [_utc(due_ms.get(t)) for t in trackers],
+            "settled": [units.utc(settled_ms[t]) for t in trackers],
+        },
+    )
+
+
+async def checkpoints_before(
+    connection: database.Connection, before_ms: Mapping[int, int]
+) -> dict[int, tuple[int, states.TrackerState]]:
+    """Return for each tracker the (time ms, state) of its last checkpoint before its time."""
+    rows = await _fetch(
+        connection,
+        "checkpoints_before",
+        trackers=list(before_ms),
+        before=[units.utc(t) for t in before_ms.values()],
+    )
+    return {t: (ms, states.decode(fold)) for t, ms, fold in rows}
+
+
+async def forget_after(connection: database.Connection, after_ms: Mapping[int, int | None]) -> None:
+    """Forget the checkpoints and neighbour flags of each tracker after its time (None: all of them)."""
+    parameters = {
+        "trackers": list(after_ms),
+        "after": ["-infinity" if t is None else units.utc(t).isoformat() for t in after_ms.values()],
+    }
+    await connection.execute(_SQL["checkpoints_forget"], parameters)
+    await connection.execute(_SQL["flags_forget"], parameters)
+
+
+async def save_checkpoints(connection: database.Connection, saved: Sequence[tuple[int, states.TrackerState]]) -> None:
+    """Keep states to fold again from, each under the time of its newest fix."""
+    kept = [(t, s) for t, s in saved if s.newest_ms is not None]
+    if kept:
+        await connection.execute(
+            _SQL["checkpoints_save"],
+            {
+                "trackers": [t for t, _ in kept],
+                "times": [_utc(s.newest_ms) for _, s in kept],
+                "folds": [states.encode(s) for _, s in kept],
+            },
+        )
+
+
+async def save_flags(connection: database.Connection, flags: Sequence[tuple[int, folded.Spot, int]]) -> None:
+    """Keep the flags that neighbours gave: (tracker, fix key, flag)."""
+    if flags:
+        await connection.execute(
+            _SQL["flags_save"],
+            {
+                "trackers": [t for t, _, _ in flags],
+                "times": [units.utc(spot[0]) for _, spot, _ in flags],
+                "lats": [spot[1] for _, spot, _ in flags],
+                "lons": [spot[2] for _, spot, _ in flags],
+                "flags": [int(flag) for _, _, flag in flags],
+            },
+        )
+
+
+async def changed_after(connection: database.Connection, after_ms: Mapping[int, int | None]) -> list[Stored]:
+    """Return the visits of each tracker that changed after its time (None: all of them)."""
+    rows = await _fetch(
+        connection,
+        "stored",
+        trackers=list(after_ms),
+        after=["-infinity" if t is None else units.utc(t).isoformat() for t in after_ms.values()],
+    )
+    return _stored(rows)
+
+
+async def by_key(connection: database.Connection, keys: Sequence[tuple[int, int, int]]) -> list[Stored]:
+    """Return the visits with these (tracker, place, first fix inside ms)."""
+    rows = await _fetch(
+        connection,
+        "by_key",
+        trackers=[k[0] for k in keys],
+        places=[k[1] for k in keys],
+        firsts=[units.utc(k[2]) for k in keys],
+    )
+    return _stored(rows)
+
+
+def _stored(rows: Rows) -> list[Stored]:
+    return [Stored(id=r[0], tracker_id=r[1], revision=r[2], visit=_visit.decode(r[3])) for r in rows]
+
+
+async def bodies(connection: database.Connection, ids: Sequence[int]) -> dict[int, tuple[int, folded.Visit]]:
+    """Return (tracker, the fold's record) of these visits."""
+    rows = await _fetch(connection, "bodies", ids=list(ids)) if ids else []
+    return {r[0]: (r[1], _visit.decode(r[2])) for r in rows}
+
+
+async def new_ids(connection: database.Connection, count: int) -> list[int]:
+    """Return fresh ids for visits."""
+    return [r[0] for r in await _fetch(connection, "new_ids", count=count)] if count else []
+
+
+async def save_changes(connection: database.Connection, changes: Sequence[Change]) -> None:
+    """Bring visits to their next revision and add it to their history."""
+    if not changes:
+        return
+    seen = [c.visit for c in changes]
+    times = {
+        "entered": [units.utc(v.enter_ms) for v in seen],
+        "los": [units.utc(v.lo_ms) for v in seen],
+        "his": [units.utc(v.hi_ms) for v in seen],
+        "exited": [_utc(v.exit_ms) for v in seen],
+    }
+    await connection.execute(
+        _SQL["save"],
+        times
+        | {
+            "ids": [c.id for c in changes],
+            "trackers": [c.tracker_id for c in changes],
+            "places": [v.place_id for v in seen],
+            "revisions": [c.revision for c in changes],
+            "firsts": [units.utc(v.first_in_ms) for v in seen],
+            "changes": [units.utc(v.last_ms) for v in seen],
+            "arrived": [v.rule is not None for v in seen],
+            "retracted": [c.retracted for c in changes],
+            "bodies": [_body.encode(v) for v in seen],
+        },
+    )
+    events = [(c, kind) for c in changes for kind in c.kinds]
+    await connection.execute(
+        _SQL["log"],
+        {
+            "ids": [c.id for c, _ in events],
+            "revisions": [c.revision for c, _ in events],
+            "kinds": [kind for _, kind in events],
+            "lates": [c.late for c, _ in events],
+            "helds": [c.held for c, _ in events],
+            "entered": [units.utc(c.visit.enter_ms) for c, _ in events],
+            "los": [units.utc(c.visit.lo_ms) for c, _ in events],
+            "his": [units.utc(c.visit.hi_ms) for c, _ in events],
+            "exited": [_utc(c.visit.exit_ms) for c, _ in events],
+            "rules": [c.visit.rule for c, _ in events],
+            "confirmed": [_utc(c.visit.confirmed_ms) for c, _ in events],
+            "trusts": [c.trust for c, _ in events],
+        },
+    )
+
+
+async def near_place(
+    connection: database.Connection, place_id: int, since_ms: int, box: tuple[float, float, float, float]
+) -> list[int]:
+    """Return trackers with an open visit at a place, or fixes in a west, south, east, north box, since a time."""
+    west, south, east, north = (fix.to_e7(degrees) for degrees in box)
+    rows = await _fetch(
+        connection,
+        "near_place",
+        place=place_id,
+        since=units.utc(since_ms),
+        west=west,
+        south=south,
+        east=east,
+        north=north,
+    )
+    return [r[0] for r in rows]
