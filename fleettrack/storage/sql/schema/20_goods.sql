@@ -107,7 +107,7 @@ CREATE TABLE assignment (
         EXCLUDE USING gist (tracker_id WITH =, valid WITH &&) WHERE (upper_inf(recorded))
 );
 CREATE INDEX assignment_vehicle ON assignment (vehicle_id) WHERE vehicle_id IS NOT NULL;
-CREATE INDEX assignment_consignment ON assignment (consignment_id) WHERE consignment_id IS NOT NULL;
+CREATE INDEX assignment_by_consignment ON assignment (consignment_id) WHERE consignment_id IS NOT NULL;
 CREATE INDEX assignment_object ON assignment (object_id) WHERE object_id IS NOT NULL;
 
 -- Scanned loads only; planned ones follow from legs and departures.
