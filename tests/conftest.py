@@ -88,7 +88,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             command = [sys.executable, str(KEEPER), str(owner), folder_for_databases()]
             keeper = subprocess.run(command, capture_output=True, text=True, timeout=KEEPER_LIMIT_S)
             if not keeper.stdout:
-                pytest.fail(f"no database for the tests:\n{keeper.stderr}", pytrace=False)
+                pytest.fail(f"no database for the tests:\n{keeper.stderr[-800:]}", pytrace=False)
             told.write_text(keeper.stdout)
         found: dict[str, str] = json.loads(told.read_text())
     return found

@@ -54,16 +54,18 @@ def server(parent: str) -> Iterator[str]:
 @contextlib.contextmanager
 def template(dsn: str) -> Iterator[str]:
     name = f"fleettrack_test_{os.getpid()}_{int(time.time())}"
+    quoted = sql.Identifier(name)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        migrations.migrate(conninfo.make_conninfo(dsn, dbname=name))
-        # a database that somebody is connected to cannot be copied, and TimescaleDB's own workers connect to any
-        connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
-        connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
-    try:
-        yield name
-    finally:
-        with psycopg.connect(dsn, autocommit=True) as connection:
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
+            migrations.migrate(conninfo.make_conninfo(dsn, dbname=name))
+            # a database that somebody is connected to cannot be copied, and TimescaleDB's own workers connect to any
+            connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(quoted))
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield name
+        finally:
             rows = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [name])
             for (left,) in rows.fetchall():
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(left)))
