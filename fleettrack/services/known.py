@@ -165,6 +165,7 @@ async def _first_beyond(
                     since_ms=since_ms,
                     before_ms=before,
                     time_ms=hit.time_ms,
+                    trust=hit.trust,
                 )
             before = usable[-1].time_ms
         if len(rows) < CHUNK:

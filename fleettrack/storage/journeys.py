@@ -80,7 +80,7 @@ async def lock_plans(connection: database.Connection, ids: Iterable[int]) -> dic
     legs = _grouped(await _fetch(connection, "legs", ids=wanted), _leg)
     sets = _grouped(
         await _fetch(connection, "item_sets", ids=wanted),
-        lambda r: consignment.ItemSet(id=r[0], from_seq=r[1], to_seq=r[2]),
+        lambda r: consignment.ItemSet(id=r[0], from_seq=r[1], to_seq=r[2], lines=r[3]),
     )
     assignments = _grouped(await _fetch(connection, "assignments", ids=wanted), _assignment)
     loads = _grouped(await _fetch(connection, "loads", ids=wanted), _load)
@@ -184,6 +184,7 @@ async def visits(connection: database.Connection, trackers: Iterable[int], since
             trust=r[8],
             exit_ms=_ms(r[9]),
             place_class=r[10],
+            expected=r[11],
         )
         for r in rows
     ]

@@ -143,12 +143,16 @@ async def _recorded_at(connection: database.Connection, consignment_id: int | No
     return found
 
 
+def list_digest(objects: Sequence[int]) -> bytes:
+    """Return the digest by which a (sorted) list of objects is known."""
+    return hashlib.sha256(b",".join(b"%d" % o for o in objects)).digest()
+
+
 async def _list(connection: database.Connection, objects: Sequence[int]) -> int | None:
     """Return the list of exactly these (sorted) objects, made where it is new; None for none."""
     if not objects:
         return None
-    digest = hashlib.sha256(b",".join(b"%d" % o for o in objects)).digest()
-    row = await (await connection.execute(_SQL["list_make"], {"sha256": digest})).fetchone()
+    row = await (await connection.execute(_SQL["list_make"], {"sha256": list_digest(objects)})).fetchone()
     assert row is not None
     list_id: int = row[0]
     await connection.execute(_SQL["list_fill"], {"list": list_id, "objects": list(objects)})

@@ -138,6 +138,7 @@ class Point(msgspec.Struct, frozen=True):
     speed_cms: int | None
     accuracy_dm: int | None
     flags: int
+    trust: int
 
 
 async def track(

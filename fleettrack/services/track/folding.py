@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from fleettrack.domain import units
-from fleettrack.geofence import clock, fold, state, track
+from fleettrack.geofence import clock, state, track
+from fleettrack.geofence import fold as visit_fold
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.visit import Visit
 from fleettrack.services.track import diff
@@ -54,7 +55,7 @@ class Folder:
         held = await self._states(connection, {*seen.columns.tracker_id.tolist(), *seen.again_from})
         again = _late(seen, held)
         starts, fixes = await self._starts(connection, seen, held, again)
-        result = fold.advance(starts, fixes, index)
+        result = visit_fold.advance(starts, fixes, index)
         steps = await self._steps(connection, result, starts, held, again, index)
         changes = await self._changes(connection, steps, again, held, seen.history)
         await visits.save_changes(connection, changes)
@@ -118,7 +119,7 @@ class Folder:
     async def _steps(
         self,
         connection: database.Connection,
-        result: fold.FoldResult,
+        result: visit_fold.FoldResult,
         starts: Mapping[int, state.TrackerState],
         held: Mapping[int, visits.State],
         again: Mapping[int, int],

@@ -40,8 +40,11 @@ SELECT consignment_id, from_seq, to_seq, carrier_id, vehicle_id
 FROM leg WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded) ORDER BY consignment_id, from_seq
 
 -- :name item_sets
-SELECT consignment_id, id, from_seq, to_seq
-FROM item_set WHERE consignment_id = ANY(%(ids)s::bigint[]) ORDER BY consignment_id, id
+-- The lines of a set are counted only where somebody stated something about single objects.
+SELECT s.consignment_id, s.id, s.from_seq, s.to_seq,
+    CASE WHEN EXISTS (SELECT 1 FROM fact f JOIN fact_object o ON o.fact_id = f.id WHERE f.consignment_id = s.consignment_id)
+    THEN (SELECT count(*) FROM item i WHERE i.item_set_id = s.id AND upper_inf(i.recorded)) END
+FROM item_set s WHERE s.consignment_id = ANY(%(ids)s::bigint[]) ORDER BY s.consignment_id, s.id
 
 -- :name assignments
 -- Trackers on the consignment, on units in it, and on the vehicles of its legs and loads.
@@ -67,7 +70,12 @@ FROM load WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded)
 -- :name visits
 -- Arrived visits of these trackers since a time, each by its newest revision that custody may follow.
 SELECT v.id, v.tracker_id, v.place_id, e.entered_at, e.entered_lo, e.entered_hi, e.rule, e.confirmed_at, e.trust,
-    e.exited_at, p.class
+    e.exited_at, p.class, EXISTS (
+        SELECT 1 FROM assignment a
+        JOIN leg l ON l.vehicle_id = a.vehicle_id AND upper_inf(l.recorded)
+        JOIN stop s ON s.consignment_id = l.consignment_id AND s.place_id = v.place_id
+        WHERE a.tracker_id = v.tracker_id AND upper_inf(a.recorded) AND a.valid @> v.entered_at
+    ) AS expected
 FROM visit v
 JOIN place p ON p.id = v.place_id
 CROSS JOIN LATERAL (

@@ -72,32 +72,3 @@ SELECT coalesce(min(a.xact_start), clock_timestamp())
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (l.classid::bigint << 32) + l.objid::bigint = %(lock)s::bigint AND l.objsubid = 1 AND a.xact_start IS NOT NULL
-
--- :name unsealed
--- Entries to be sealed: committed, and below the oldest transaction still open.
-SELECT e.id, e.consignment_id, e.batch_id, e.key, e.kind, e.status, e.item_set_id, e.only_list_id, e.except_list_id,
-    e.event_at, e.event_lo, e.event_hi, e.recorded_at, e.from_party, e.to_party, e.place_id, e.stop_seq, e.visit_id,
-    e.fact_id, e.level, e.corroborated_by, e.evidence_sha256, e.actor, e.supersedes, e.voids
-FROM ledger_entry e
-WHERE e.id > %(after)s::bigint AND e.txid < pg_snapshot_xmin(pg_current_snapshot())
-    AND NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
-ORDER BY e.id LIMIT %(limit)s::int
-
--- :name seal_last
-SELECT seq, sha256 FROM ledger_seal ORDER BY seq DESC LIMIT 1
-
--- :name seal
-INSERT INTO ledger_seal (seq, entry_id, sha256)
-SELECT * FROM unnest(%(seqs)s::bigint[], %(entries)s::bigint[], %(hashes)s::bytea[])
-
--- :name sealed
--- The chain in order, each with its entry.
-SELECT s.seq, s.sha256, e.id, e.consignment_id, e.batch_id, e.key, e.kind, e.status, e.item_set_id, e.only_list_id,
-    e.except_list_id, e.event_at, e.event_lo, e.event_hi, e.recorded_at, e.from_party, e.to_party, e.place_id,
-    e.stop_seq, e.visit_id, e.fact_id, e.level, e.corroborated_by, e.evidence_sha256, e.actor, e.supersedes, e.voids
-FROM ledger_seal s LEFT JOIN ledger_entry e ON e.id = s.entry_id
-WHERE s.seq > %(after)s::bigint ORDER BY s.seq LIMIT %(limit)s::int
-
--- :name unsealed_count
-SELECT count(*), min(recorded_at) FROM ledger_entry e
-WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)

@@ -89,7 +89,8 @@ JOIN position p USING (tracker_id, fix_time, lat_e7, lon_e7)
 -- One tracker's fixes in a time range, with the flags its neighbours gave.
 SELECT (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7, p.speed_cms, p.accuracy_dm,
     p.flags | coalesce((SELECT bit_or(f.flag) FROM position_flag f
-        WHERE (f.tracker_id, f.fix_time, f.lat_e7, f.lon_e7) = (p.tracker_id, p.fix_time, p.lat_e7, p.lon_e7)), 0::smallint)
+        WHERE (f.tracker_id, f.fix_time, f.lat_e7, f.lon_e7) = (p.tracker_id, p.fix_time, p.lat_e7, p.lon_e7)), 0::smallint),
+    p.trust
 FROM position p
 WHERE p.tracker_id = %(tracker)s::bigint AND p.fix_time >= %(from)s::timestamptz AND p.fix_time < %(until)s::timestamptz
 ORDER BY p.fix_time, p.lat_e7, p.lon_e7

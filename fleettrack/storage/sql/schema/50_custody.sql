@@ -66,6 +66,23 @@ CREATE TABLE ledger_seal (
     sealed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- An entry as it is sealed: everything it says, lists by their digest, times in microseconds since 1970.
+CREATE VIEW ledger_sealable AS
+SELECT e.id, e.txid, jsonb_build_object(
+    'id', e.id, 'consignment', e.consignment_id, 'batch', e.batch_id, 'key', e.key, 'kind', e.kind,
+    'status', e.status, 'item_set', e.item_set_id, 'only', encode(o.sha256, 'hex'), 'except', encode(x.sha256, 'hex'),
+    'event_at', (extract(epoch FROM e.event_at) * 1000000)::bigint,
+    'event_lo', (extract(epoch FROM e.event_lo) * 1000000)::bigint,
+    'event_hi', (extract(epoch FROM e.event_hi) * 1000000)::bigint,
+    'recorded_at', (extract(epoch FROM e.recorded_at) * 1000000)::bigint,
+    'from', e.from_party, 'to', e.to_party, 'place', e.place_id, 'stop', e.stop_seq, 'visit', e.visit_id,
+    'fact', e.fact_id, 'level', e.level, 'corroborated_by', to_jsonb(e.corroborated_by),
+    'evidence', encode(e.evidence_sha256, 'hex'), 'actor', e.actor, 'supersedes', e.supersedes, 'voids', e.voids
+) AS body
+FROM ledger_entry e
+LEFT JOIN object_list o ON o.id = e.only_list_id
+LEFT JOIN object_list x ON x.id = e.except_list_id;
+
 CREATE TABLE exception (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     consignment_id bigint NOT NULL REFERENCES consignment,

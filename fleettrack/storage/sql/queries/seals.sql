@@ -1,0 +1,39 @@
+-- :name try_lock
+-- One sealer at a time, whichever process it runs in.
+SELECT pg_try_advisory_xact_lock(%(lock)s::bigint)
+
+-- :name pending
+-- Entries to be sealed: committed, and older than the oldest transaction still open, so that none can come before.
+SELECT e.id, e.body FROM ledger_sealable e
+WHERE e.txid < pg_snapshot_xmin(pg_current_snapshot())
+    AND NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+ORDER BY e.id LIMIT %(limit)s::int
+
+-- :name last
+SELECT seq, sha256 FROM ledger_seal ORDER BY seq DESC LIMIT 1
+
+-- :name seal
+INSERT INTO ledger_seal (seq, entry_id, sha256)
+SELECT * FROM unnest(%(seqs)s::bigint[], %(entries)s::bigint[], %(hashes)s::bytea[])
+
+-- :name chain
+-- The chain in order, each seal with its entry as that stands now.
+SELECT s.seq, s.entry_id, s.sha256, e.body
+FROM ledger_seal s LEFT JOIN ledger_sealable e ON e.id = s.entry_id
+WHERE s.seq > %(after)s::bigint ORDER BY s.seq LIMIT %(limit)s::int
+
+-- :name unsealed
+SELECT count(*), extract(epoch FROM clock_timestamp() - min(recorded_at)) FROM ledger_entry e
+WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+
+-- :name evidence
+-- The fixes kept with these entries.
+SELECT entry_id, tracker_id, (extract(epoch FROM fix_time) * 1000)::bigint, lat_e7, lon_e7, received_at, speed_cms,
+    accuracy_dm, flags, trust
+FROM ledger_evidence WHERE entry_id = ANY(%(entries)s::bigint[]) ORDER BY entry_id, ordinal
+
+-- :name lists
+-- Lists named by these digests, with their members in order.
+SELECT encode(l.sha256, 'hex'), array_agg(m.object_id ORDER BY m.object_id)
+FROM object_list l JOIN object_list_member m ON m.list_id = l.id
+WHERE l.sha256 = ANY(%(digests)s::bytea[]) GROUP BY l.sha256
