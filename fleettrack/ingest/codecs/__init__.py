@@ -1,1 +1,1 @@
-"""Decoders, one file a protocol: bytes in, fixes, statuses and rejects out (pure)."""
+"""Decoders: bytes into fixes, pure and synchronous. They never raise on bad input: it becomes a reject."""

@@ -1,0 +1,58 @@
+"""Bytes to lines, with a bound on what a line may hold."""
+
+from __future__ import annotations
+
+from fleettrack.domain import fix
+from fleettrack.ingest.codecs import decoder
+
+
+class Framer:
+    """Cuts a stream into lines, however it is chunked; a line over the limit becomes one reject.
+
+    With `carriage` a lone CR ends a line too, as some receivers send. Empty lines are dropped.
+    """
+
+    __slots__ = ("_carriage", "_limit", "_parts", "_size", "_skipping")
+
+    def __init__(self, limit: int, *, carriage: bool = False) -> None:
+        self._limit = limit
+        self._carriage = carriage
+        self._parts: list[bytes] = []  # of the line that is not complete yet: joined once, so that drips cost no copies
+        self._size = 0
+        self._skipping = False  # inside an over-long line, whose reject is already out
+
+    @property
+    def tail(self) -> bytes:
+        """What has come of the line that is not complete yet."""
+        return b"".join(self._parts)
+
+    def feed(self, data: bytes) -> list[bytes | fix.Reject]:
+        """Return the lines that these bytes complete, in order."""
+        if self._carriage:
+            data = data.replace(b"\r", b"\n")
+        if self._skipping:
+            _, newline, data = data.partition(b"\n")
+            self._skipping = not newline
+        lines: list[bytes] = []
+        if b"\n" in data:
+            lines = data.split(b"\n")
+            if self._parts:
+                lines[0] = b"".join((*self._parts, lines[0]))
+                self._parts = []
+            data, self._size = lines.pop(), 0
+        if data:
+            self._parts.append(data)
+            self._size += len(data)
+        if self._size > self._limit:
+            lines.append(self.take())
+            self._skipping = True
+        return [line if len(line) <= self._limit else _too_long(line, self._limit) for line in lines if line]
+
+    def take(self) -> bytes:
+        """Return and forget the line that is not complete yet."""
+        tail, self._parts, self._size, self._skipping = self.tail, [], 0, False
+        return tail
+
+
+def _too_long(line: bytes, limit: int) -> fix.Reject:
+    return decoder.reject("too_long", line, f"The line is longer than {limit} bytes; the rest of it is passed over.")
