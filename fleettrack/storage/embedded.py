@@ -104,11 +104,6 @@ class Server:
         self.stop()
 
 
-def default_data_dir() -> Path:
-    """Where data lie unless somebody says otherwise."""
-    return Path("/var/lib/fleettrack") if os.geteuid() == 0 else Path.home() / ".local/share/fleettrack"
-
-
 def _make_folder(data_dir: Path) -> None:
     if not data_dir.exists():
         data_dir.mkdir(parents=True)
