@@ -1,0 +1,177 @@
+"""Serials, units, consignments with their plan, and loads."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from fleettrack.domain import consignment
+from fleettrack.services.forms.words import Moment, New, Ref, Told
+
+
+class NewSerials(New):
+    """Serials of one product, commissioned together: by GTIN, or by the issuer's own product code."""
+
+    issuer: Ref
+    serials: list[str]
+    gtin: str | None = None
+    product: str | None = None
+    lot: str | None = None
+    expiry: dt.date | None = None
+    place: Ref | None = None
+    commissioned_at: Moment | None = None  # now
+
+
+class NewUnits(New):
+    """Logistic units by their SSCCs, commissioned together."""
+
+    issuer: Ref
+    ssccs: list[str]
+    place: Ref | None = None
+    commissioned_at: Moment | None = None  # now
+
+
+class Commissioned(Told):
+    """A batch of new objects; its issuer holds them."""
+
+    batch: int
+    count: int
+    refs: list[str]
+
+
+class Thing(Told):
+    """A serial or a unit."""
+
+    ref: str
+    kind: Literal["serial", "unit"]
+    code: str  # the bare serial, or the SSCC
+    gtin: str | None
+    issuer: str | None
+    product: str | None
+    lot: str | None
+    expiry: dt.date | None
+    batch: int
+
+
+class NewPacking(New):
+    """Objects put into a unit, or taken out of it, at a time."""
+
+    objects: list[Ref]
+    at: Moment | None = None  # now
+
+
+class Packed(Told):
+    """What packing or unpacking did."""
+
+    unit: str
+    count: int
+
+
+class NewStop(New):
+    """One planned halt. Windows without an offset are not accepted here; a manifest reads them in the place's zone."""
+
+    place: Ref
+    role: consignment.Role
+    seq: int | None = None  # 1, 2, … in the order given
+    party: Ref | None = None  # pickup: consignor, drop: consignee, waypoint: the place's own
+    on_arrival: consignment.OnArrival | None = None  # drop: transfer, else record
+    window_from: Moment | None = None
+    window_to: Moment | None = None
+
+
+class NewLeg(New):
+    """Who carries between two stops; absent legs are made between all stops for the consignment's carrier."""
+
+    from_stop: int
+    to_stop: int
+    carrier: Ref
+    vehicle: Ref | None = None
+
+
+class NewItem(New):
+    """A line of the plan: a serial (by GTIN or canonical form), in a unit or not; or a unit, in another or not."""
+
+    serial: str | None = None
+    gtin: str | None = None
+    unit: str | None = None  # SSCC
+    parent_unit: str | None = None  # SSCC of what contains the unit
+    lot: str | None = None
+    expiry: dt.date | None = None
+    from_stop: int | None = None  # first pickup
+    to_stop: int | None = None  # last drop
+
+
+class NewConsignment(New):
+    """What is shipped from whom to whom over which stops. What is new among its items is commissioned."""
+
+    ref: Ref
+    consignor: Ref
+    consignee: Ref
+    stops: list[NewStop]
+    carrier: Ref | None = None  # of all legs that name none
+    vehicle: Ref | None = None  # of all legs that are not given
+    legs: list[NewLeg] = []
+    items: list[NewItem] = []
+    effective_from: Moment | None = None  # earliest window less 24 h, else now
+
+
+class Stop(Told):
+    """A stop as planned."""
+
+    seq: int
+    place: str
+    role: consignment.Role
+    party: str
+    on_arrival: consignment.OnArrival
+    window_from: Moment | None
+    window_to: Moment | None
+
+
+class Leg(Told):
+    """A leg as planned."""
+
+    from_stop: int
+    to_stop: int
+    carrier: str
+    vehicle: str | None
+
+
+class ItemSet(Told):
+    """How many item lines go from one stop to another."""
+
+    from_stop: int
+    to_stop: int
+    lines: int
+
+
+class Consignment(Told):
+    """A consignment as known now. `stops`, `legs` and `items` are left empty in lists."""
+
+    ref: str
+    consignor: str
+    consignee: str
+    effective_from: Moment
+    closed_at: Moment | None
+    stops: list[Stop] = []
+    legs: list[Leg] = []
+    items: list[ItemSet] = []
+
+
+class NewLoad(New):
+    """A scan of a consignment, or of one object of it, onto a vehicle."""
+
+    vehicle: Ref
+    consignment: Ref
+    object: Ref | None = None  # the whole consignment
+    at: Moment | None = None  # now
+
+
+class Load(Told):
+    """A scanned load; `loaded_until` absent: still on it."""
+
+    id: int
+    vehicle: str
+    consignment: str
+    object: str | None
+    loaded_from: Moment
+    loaded_until: Moment | None
