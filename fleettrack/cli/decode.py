@@ -78,9 +78,7 @@ def _write(protocol: str, messages: list[fix.Message], tally: collections.Counte
         return
     for message in messages:
         tally[message.reason if isinstance(message, fix.Reject) else type(message).__name__] += 1
-    out = click.get_binary_stream("stdout")
-    out.write(b"\n".join(msgspec.json.encode(as_row(message, protocol)) for message in messages) + b"\n")
-    out.flush()
+    click.echo(b"\n".join(msgspec.json.encode(as_row(message, protocol)) for message in messages))
 
 
 def as_row(message: fix.Message, protocol: str) -> dict[str, Any]:

@@ -66,10 +66,13 @@ class Decoder:
         return out
 
     def _line(self, line: bytes, out: list[fix.Message]) -> None:
-        plain = fast.parse(line)
+        start = line.find(b"$")
+        plain = fast.parse(line[start:]) if start >= 0 else None
         if plain is not None:
-            self._current.add(plain, self._reference_ms, out)
-            return
+            named = identity.prefix(line[:start].decode("latin-1")) if start else self._current.tracker
+            if named or not start:
+                self._assembler(named, out).add(plain, self._reference_ms, out)
+                return
         line = line.strip(b" \t\0").removeprefix(_BOM)
         if not line or line.startswith((b"#", b"!")):  # comments of recordings, other vessels' positions
             self.counts.skipped += bool(line)

@@ -12,10 +12,11 @@ from fleettrack.domain import fix
 from fleettrack.ingest.codecs import decoder, quantities
 from fleettrack.ingest.codecs.nmea import sentence, values
 
-_PRIORITY = ("RMC", "GGA", "GNS", "GLL")  # the first one present gives the position and says whether it is valid
+_WITHOUT_RMC = ("GGA", "GNS", "GLL")  # after RMC, the first one present gives position and validity
 _TIMELESS = "VTG"
 _BEGIN_NOTHING = frozenset({"VTG", "ZDA"})  # they add to an epoch, or only to what is known of the date
 _NOTHING = sentence.Sentence(address="", kind="", time_ms=None)
+_ROLLOVER, _ZERO, _MOCK = int(fix.Flag.ROLLOVER), int(fix.Flag.ZERO), int(fix.Flag.MOCK)
 _HALF_DAY_MS = values.DAY_MS // 2
 
 
@@ -74,16 +75,17 @@ class Assembler:
         return "RMC" in epoch.best or not (self._rmc_before or self._dated_ms is None)
 
     def _complete(self, epoch: _Epoch, reference_ms: int | None, out: list[fix.Message]) -> None:
-        chief = next(epoch.best[kind] for kind in _PRIORITY if kind in epoch.best)
+        chief = epoch.best.get("RMC") or next(epoch.best[kind] for kind in _WITHOUT_RMC if kind in epoch.best)
         valid = chief.valid and not self._is_void_second(chief)
         self._open, self._done, self._rmc_before = None, epoch, chief.kind == "RMC"
-        moment, flags = self._moment(chief), 0
-        if valid and moment is not None:
-            self._dated_ms = moment
-        if reference_ms is not None and moment is not None:
-            moment, repaired = quantities.repair_rollover(moment, reference_ms)
-            flags = int(fix.Flag.ROLLOVER) if repaired else 0
-        problem = "" if moment is None else quantities.time_problem(moment, reference_ms)
+        moment, flags, problem = self._moment(chief), 0, ""
+        if moment is not None:
+            if valid:
+                self._dated_ms = moment
+            if reference_ms is not None:
+                moment, repaired = quantities.repair_rollover(moment, reference_ms)
+                flags = _ROLLOVER if repaired else 0
+            problem = quantities.time_problem(moment, reference_ms)
         message: fix.Message
         if not valid:
             time_ms = None if problem else moment
@@ -154,9 +156,9 @@ class _Epoch:
         assert chief.lat_e7 is not None  # a valid sentence has a position
         assert chief.lon_e7 is not None
         if chief.lat_e7 == 0 == chief.lon_e7:
-            flags |= int(fix.Flag.ZERO)
+            flags |= _ZERO
         if chief.mock or gga.mock:
-            flags |= int(fix.Flag.MOCK)
+            flags |= _MOCK
         return fix.Fix(
             tracker=tracker,
             time_ms=time_ms,

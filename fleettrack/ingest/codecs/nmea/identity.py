@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 # Letters, digits and what identities and their secrets (`id~secret`) use; never a character that NMEA gives a meaning.
@@ -13,6 +14,7 @@ _LOGIN_SENTENCE = re.compile(rf"(?:IMEI=|(?:PGID|DEVID|GPFID),)(?P<id>{_ID})(?:,
 _AFTER_CHECKSUM = re.compile(rf"(?P<satellites>[0-9]{{0,2}}),(?P<id>{_ID})(?:,(?P<rest>.*))?")
 
 
+@functools.lru_cache(maxsize=8192)  # a gateway repeats it on every line
 def prefix(text: str) -> str | None:
     """Return the identity that stands before a sentence, if this is one."""
     match = _PREFIX.fullmatch(text.strip())
