@@ -1,0 +1,101 @@
+"""`POST /positions`: pings in a body, answered after the commit that holds them."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from fleettrack.domain import fix
+from fleettrack.http import bodies, context, problems, routes
+from fleettrack.ingest import session
+from fleettrack.ingest.codecs import decoder, registry
+from fleettrack.services.track import delivery
+from fleettrack.storage import keys
+
+DELIVERY_MESSAGES = 5_000  # a longer body goes on in pieces, so that others get their turn between them
+
+PROTOCOLS = {
+    "application/json": "json",
+    "application/x-ndjson": "json",
+    "application/jsonl": "json",
+    "application/octet-stream": "json",  # also what stands for no content type at all
+    "application/x-www-form-urlencoded": "json",  # what curl -d says when it is told nothing
+    "text/plain": "nmea",
+    "application/nmea": "nmea",
+}
+"""Content type → what the body is read as."""
+
+
+async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
+    """Store the pings of a body; tell what became of each."""
+    services = request.app[context.SERVICES]
+    protocol = PROTOCOLS.get(request.content_type)
+    if protocol is None:
+        raise problems.MediaType(f"send one of: {', '.join(PROTOCOLS)}")
+    received_ms = services.intake.clock()
+    sender = delivery.Sender(
+        protocol=session.SPOKEN[protocol],
+        source=session.address((request.remote,)),
+        trust=fix.Trust.API_KEY,
+        api_key_id=caller.key_id,
+        carrier_id=caller.party_id if caller.role == "carrier" else None,
+    )
+    messages = await _messages(request, protocol, received_ms)
+    answer = delivery.Answer(outcomes=[], rejects=[])
+    for start in range(0, len(messages), DELIVERY_MESSAGES):
+        parcel = delivery.Delivery(
+            sender=sender,
+            messages=messages[start : start + DELIVERY_MESSAGES],
+            received_ms=received_ms,
+            history=request.query.get("history") == "1",
+        )
+        part = await services.intake.submit(parcel)
+        answer.outcomes += part.outcomes
+        answer.rejects += [(start + index, reject) for index, reject in part.rejects]
+    if len(messages) == 1 and isinstance(messages[0], fix.Reject) and messages[0].index is None and protocol == "json":
+        raise bodies.unreadable(messages[0])  # nothing could be told apart in it; it is kept among the rejects
+    return bodies.json(_said(messages, answer))
+
+
+async def _messages(request: web.Request, protocol: str, received_ms: int) -> Sequence[fix.Message]:
+    """Decode the body; what cannot be read at all becomes one reject, so that it is kept and counted."""
+    try:
+        body = await bodies.read_inflated(request)
+    except problems.TooLarge as error:
+        return [decoder.reject("too_long", b"", str(error))]
+    if isinstance(body, fix.Reject):
+        return [body]
+    told = decoder.Settings(
+        tracker=request.query.get("tracker"), datagram=True, checksum=request.app[context.SERVICES].checksums
+    )
+    return registry.open_decoder(protocol, told).feed(body, received_ms)
+
+
+def _said(messages: Sequence[fix.Message], answer: delivery.Answer) -> dict[str, Any]:
+    """Return the counts, each reject, and what became of pings that have an id of their own."""
+    counts = collections.Counter(answer.outcomes)
+    said: dict[str, Any] = {
+        name: counts[outcome]
+        for name, outcome in (
+            ("accepted", delivery.Outcome.ACCEPTED),
+            ("duplicate", delivery.Outcome.DUPLICATE),
+            ("rejected", delivery.Outcome.REJECTED),
+            ("held", delivery.Outcome.HELD),
+        )
+    }
+    said["rejects"] = [
+        {"index": index if reject.index is None else reject.index, "reason": reject.reason, "detail": reject.detail}
+        for index, reject in answer.rejects
+    ]
+    named = [
+        {"id": message.ping_id, "outcome": delivery.Outcome(outcome).name.lower()}
+        for message, outcome in zip(messages, answer.outcomes, strict=True)
+        if isinstance(message, fix.Fix) and message.ping_id is not None
+    ]
+    return said | ({"ids": named} if named else {})
+
+
+ROUTES = [routes.Route(method="POST", path="/positions", roles=routes.EVERYBODY, handler=post, repeatable=True)]
