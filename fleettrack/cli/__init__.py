@@ -14,7 +14,10 @@ import fleettrack
 from fleettrack.domain import errors
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("fleettrack.cli.serve", "Run the service."),
     "decode": ("fleettrack.cli.decode", "Decode recorded pings to JSON lines."),
+    "ledger": ("fleettrack.cli.ledger", "Check the custody ledger."),
+    "db": ("fleettrack.cli.db", "Look after the database."),
 }
 """Name → (module with a click command named `command`, its one-line help), in the order of `--help`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from fleettrack.domain import custody, ledger_diff
 from fleettrack.domain import journey as journeys_domain
@@ -48,8 +48,7 @@ class Custody:
         additions: list[ledger.Addition] = []
         for id_, read in gathered.items():
             outcome = journeys_domain.journey(read.known)
-            current = {r.entry.key: r for r in in_force.get(id_, [])}
-            additions += _additions(id_, current, outcome)
+            additions += _additions(id_, in_force.get(id_, []), outcome)
             await exceptions.replace(connection, id_, open_exceptions.get(id_, {}), outcome.problems)
         await journeys.set_watches(connection, ids, [w for read in gathered.values() for w in read.watches])
         await self._append(connection, additions)
@@ -65,17 +64,12 @@ class Custody:
 
 
 def _additions(
-    consignment_id: int, current: Mapping[str, ledger.Recorded], outcome: custody.Journey
+    consignment_id: int, in_force: Iterable[ledger.Recorded], outcome: custody.Journey
 ) -> list[ledger.Addition]:
-    changes = ledger_diff.diff({key: r.entry for key, r in current.items()}, outcome.entries)
+    changes = ledger_diff.diff({r.entry.key: r for r in in_force}, outcome.entries)
     return [
-        ledger.Addition(
-            consignment_id=consignment_id,
-            entry=change.entry,
-            supersedes=current[change.entry.key].id if change.kind == "supersede" else None,
-            voids=current[change.entry.key].id if change.kind == "void" else None,
-        )
-        for change in changes
+        ledger.Addition(consignment_id=consignment_id, entry=c.entry, supersedes=c.supersedes, voids=c.voids)
+        for c in changes
     ]
 
 

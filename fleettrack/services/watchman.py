@@ -35,6 +35,8 @@ class Watchman:
         self._oldest_ms = oldest_ms
         self._up_since_ms = now_ms()
         self._held_back = False
+        self.unsealed = 0  # entries that wait for their seal
+        self.unsealed_s = 0.0  # age of the oldest of them
 
     async def start(self) -> None:
         """Note an outage if our last heartbeat is old; until the trackers had their chance, the clock is held back."""
@@ -65,6 +67,7 @@ class Watchman:
     async def _seal(self) -> None:
         while await seals.seal(self._db) == seals.BATCH:
             pass
+        self.unsealed, self.unsealed_s = await seals.unsealed(self._db)
 
     async def _beat(self) -> None:
         await service.beat(self._db, self._now_ms())
