@@ -118,7 +118,7 @@ async def serve(settings: config.Settings) -> AsyncIterator[Addresses]:
     counters = metrics.Metrics()
     async with contextlib.AsyncExitStack() as stack:
         db = await stack.enter_async_context(open_database(settings))
-        line, _editor = make_pipeline(db, settings, counters)
+        line, editor = make_pipeline(db, settings, counters)
         await positions.Partitions(db).ensure(_months_ahead())
         gather = batcher.Batcher(line)
         store = spool.Spool(settings.data_dir, settings.spool_bytes, on_fault=counters.spool_faults.inc)
@@ -136,6 +136,7 @@ async def serve(settings: config.Settings) -> AsyncIterator[Addresses]:
         ]
         services = context.Services(
             database=db,
+            editor=editor,
             keys=keys.Keys(db),
             intake=door,
             spool=store,
