@@ -6,6 +6,6 @@ SELECT create_hypertable('position', by_range('fix_time', INTERVAL '7 days'), cr
 ALTER TABLE position SET (
     timescaledb.enable_columnstore,
     timescaledb.segmentby = 'tracker_id',
-    timescaledb.orderby = 'fix_time'
+    timescaledb.orderby = 'fix_time, lat_e7, lon_e7'
 );
 CALL add_columnstore_policy('position', after => INTERVAL '14 days');
