@@ -89,12 +89,12 @@ class Listener:
         """Look at every connection: complete what has been quiet, close what has been idle."""
         for conn in list(self._open):
             silent = now - conn.last_heard
-            if conn.unquiet and silent >= limits.QUIET_S:
-                conn.quiet()
-                self._count_passed_over(conn)
             if silent >= self.settings.idle_s and not conn.busy:
                 self._metrics.closed_connections.labels("idle").inc()
                 conn.close()
+            elif conn.unquiet and silent >= limits.QUIET_S:
+                conn.quiet()
+                self._count_passed_over(conn)
 
     def _count_passed_over(self, conn: connection.Connection) -> None:
         counts = conn.counts()

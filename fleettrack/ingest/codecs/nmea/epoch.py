@@ -76,7 +76,7 @@ class Assembler:
 
     def _complete(self, epoch: _Epoch, reference_ms: int | None, out: list[fix.Message]) -> None:
         chief = epoch.best.get("RMC") or next(epoch.best[kind] for kind in _WITHOUT_RMC if kind in epoch.best)
-        valid = chief.valid and not self._is_void_second(chief)
+        valid = not self._is_void_second(chief) and chief.valid
         self._open, self._done, self._rmc_before = None, epoch, chief.kind == "RMC"
         moment, flags, problem = self._moment(chief), 0, ""
         if moment is not None:
@@ -99,7 +99,10 @@ class Assembler:
         out.append(message)
 
     def _is_void_second(self, chief: sentence.Sentence) -> bool:
-        """Say whether an RMC declared this second void: some receivers number RMC and GGA a fraction apart."""
+        """Say whether an RMC declared this second void, and note it when it is this one.
+
+        Some receivers number RMC and GGA a fraction of a second apart.
+        """
         second = None if chief.time_ms is None else chief.time_ms // 1000
         if chief.kind == "RMC":
             self._void_second = None if chief.valid else second
