@@ -6,14 +6,16 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from fleettrack.services.forms.words import Moment, New, Ref, Text, Told
+from fleettrack.services.forms.words import Moment, New, Ref, Text
+from fleettrack.storage.claims import Tracker
+from fleettrack.storage.places import Fence
 
 PlaceClass = Literal["site", "depot", "fuel", "rest", "border"]
 Checksum = Literal["require", "if-present", "ignore"]
 Trust = Annotated[int, msgspec.Meta(ge=0, le=3)]  # domain.fix.Trust
 
 
-class NewParty(New):
+class NewParty(New, frozen=True, kw_only=True):
     """A company or person; `gln` is its GS1 number."""
 
     ref: Ref
@@ -21,16 +23,7 @@ class NewParty(New):
     gln: str | None = None
 
 
-class Party(Told):
-    """A party as kept."""
-
-    ref: str
-    name: str
-    gln: str | None
-    created_at: Moment
-
-
-class NewFence(New):
+class NewFence(New, frozen=True, kw_only=True):
     """A fence: a GeoJSON Polygon or MultiPolygon, or a Circle or Corridor in metres (see geofence.geojson).
 
     `valid_from` absent: since ever where the place is new, else from now on.
@@ -38,23 +31,11 @@ class NewFence(New):
 
     shape: dict[str, Any]
     name: Text = ""
-    rules: dict[str, Any] = {}
+    rules: dict[str, Any] = msgspec.field(default_factory=dict)
     valid_from: Moment | None = None
 
 
-class Fence(Told):
-    """One version of a fence in force."""
-
-    id: int
-    place: str
-    name: str
-    shape: dict[str, Any]
-    rules: dict[str, Any]
-    valid_from: Moment
-    valid_to: Moment | None
-
-
-class NewPlace(New):
+class NewPlace(New, frozen=True, kw_only=True):
     """A site of a party; `timezone` is an IANA name."""
 
     ref: Ref
@@ -62,10 +43,10 @@ class NewPlace(New):
     party: Ref
     timezone: str = "UTC"
     class_: PlaceClass = msgspec.field(default="site", name="class")
-    geofences: list[NewFence] = []
+    geofences: tuple[NewFence, ...] = ()
 
 
-class Place(Told):
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A place with the fences that are in force or will be."""
 
     ref: str
@@ -74,10 +55,10 @@ class Place(Told):
     timezone: str
     class_: PlaceClass = msgspec.field(name="class")
     created_at: Moment
-    geofences: list[Fence] = []
+    geofences: tuple[Fence, ...] = ()
 
 
-class NewVehicle(New):
+class NewVehicle(New, frozen=True, kw_only=True):
     """A vehicle; `carrier` is the party that drives it."""
 
     ref: Ref
@@ -85,16 +66,7 @@ class NewVehicle(New):
     carrier: Ref | None = None
 
 
-class Vehicle(Told):
-    """A vehicle as kept."""
-
-    ref: str
-    giai: str | None
-    carrier: str | None
-    created_at: Moment
-
-
-class NewTracker(New):
+class NewTracker(New, frozen=True, kw_only=True):
     """A tracker that may send from now on; what it sent before and was held is taken in (law L8)."""
 
     identity: Ref
@@ -105,26 +77,14 @@ class NewTracker(New):
     secret: str | None = None  # then its id is `identity~secret` wherever the transport proves nothing
 
 
-class Tracker(Told):
-    """A tracker as kept; the secret is never told."""
-
-    identity: str
-    name: str
-    carrier: str | None
-    checksum: Checksum
-    minimum_trust: int
-    has_secret: bool
-    created_at: Moment
-
-
-class Claimed(Told):
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     """A tracker just registered, and how many held pings were taken in."""
 
     tracker: Tracker
     adopted: int
 
 
-class NewAssignment(New):
+class NewAssignment(New, frozen=True, kw_only=True):
     """A tracker on a vehicle, a consignment or a unit (exactly one), over [valid_from, valid_to)."""
 
     tracker: Ref
@@ -133,16 +93,3 @@ class NewAssignment(New):
     unit: Ref | None = None
     valid_from: Moment | None = None  # now
     valid_to: Moment | None = None
-
-
-class Assignment(Told):
-    """An assignment as known now."""
-
-    id: int
-    tracker: str
-    vehicle: str | None
-    consignment: str | None
-    unit: str | None
-    valid_from: Moment
-    valid_to: Moment | None
-    recorded_at: Moment

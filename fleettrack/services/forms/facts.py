@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fleettrack.domain import consignment
-from fleettrack.services.forms.words import Moment, New, Ref, Text, Told
+from fleettrack.services.forms.words import Moment, New, Ref, Text
 
 LevelName = Literal["dock_read", "scan", "counterparty", "signatures"]
 LineOutcome = Literal["received", "short", "over", "damaged", "refused"]
 
 
-class Line(New):
+class Line(New, frozen=True, kw_only=True):
     """What became of one object at a receipt; `found_in` says in which unit one that is over was found."""
 
     object: Ref
@@ -19,7 +18,7 @@ class Line(New):
     found_in: Ref | None = None
 
 
-class NewReceipt(New):
+class NewReceipt(New, frozen=True, kw_only=True):
     """A delivery confirmed by the receiver.
 
     With neither `received` nor `lines`: in full. `lines` name what differs, the rest was received. `received` names
@@ -32,12 +31,12 @@ class NewReceipt(New):
     level: LevelName = "scan"
     to_party: Ref | None = None  # the stop's
     received: list[Ref] | None = None
-    lines: list[Line] = []
+    lines: tuple[Line, ...] = ()
     rest_follows: bool = False
     note: Text = ""
 
 
-class NewHandover(New):
+class NewHandover(New, frozen=True, kw_only=True):
     """A change of possession; of the listed objects, or of all that is due at the stop."""
 
     to_party: Ref
@@ -50,7 +49,7 @@ class NewHandover(New):
     note: Text = ""
 
 
-class NewCorrection(New):
+class NewCorrection(New, frozen=True, kw_only=True):
     """A person's correction: a stop skipped or completed, or a fact that was wrong."""
 
     kind: Literal["skip_stop", "complete_stop", "void_fact"]
@@ -58,51 +57,3 @@ class NewCorrection(New):
     fact: int | None = None
     event_at: Moment | None = None  # now
     note: Text = ""
-
-
-class Fact(Told):
-    """A fact as recorded. `outcomes` counts the objects it lists."""
-
-    id: int
-    consignment: str
-    kind: consignment.FactKind
-    stop: int | None
-    event_at: Moment
-    effective_at: Moment | None
-    level: str
-    from_party: str | None
-    to_party: str | None
-    only_listed: bool
-    target_fact: int | None
-    actor: str
-    note: str
-    recorded_at: Moment
-    outcomes: dict[str, int]
-
-
-class Task(Told):
-    """Asks a person to look; nothing waits for it."""
-
-    id: int
-    kind: str
-    consignment: str | None
-    visit: int | None
-    title: str
-    created_at: Moment
-    done_at: Moment | None
-    done_by: str | None
-
-
-class Exceptional(Told):
-    """Something that is not as planned, open until it no longer holds."""
-
-    id: int
-    consignment: str
-    kind: str
-    at: Moment
-    stop: int | None
-    detail: str
-    visit: int | None
-    fact: int | None
-    raised_at: Moment
-    cleared_at: Moment | None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+
+import msgspec
 
 from fleettrack.domain import consignment
-from fleettrack.services.forms.words import Moment, New, Ref, Told
+from fleettrack.services.forms.words import Moment, New, Ref
+from fleettrack.storage.consignments import ItemSet, Leg, Stop
 
 
-class NewSerials(New):
+class NewSerials(New, frozen=True, kw_only=True):
     """Serials of one product, commissioned together: by GTIN, or by the issuer's own product code."""
 
     issuer: Ref
@@ -22,7 +24,7 @@ class NewSerials(New):
     commissioned_at: Moment | None = None  # now
 
 
-class NewUnits(New):
+class NewUnits(New, frozen=True, kw_only=True):
     """Logistic units by their SSCCs, commissioned together."""
 
     issuer: Ref
@@ -31,7 +33,7 @@ class NewUnits(New):
     commissioned_at: Moment | None = None  # now
 
 
-class Commissioned(Told):
+class Commissioned(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of new objects; its issuer holds them."""
 
     batch: int
@@ -39,35 +41,21 @@ class Commissioned(Told):
     refs: list[str]
 
 
-class Thing(Told):
-    """A serial or a unit."""
-
-    ref: str
-    kind: Literal["serial", "unit"]
-    code: str  # the bare serial, or the SSCC
-    gtin: str | None
-    issuer: str | None
-    product: str | None
-    lot: str | None
-    expiry: dt.date | None
-    batch: int
-
-
-class NewPacking(New):
+class NewPacking(New, frozen=True, kw_only=True):
     """Objects put into a unit, or taken out of it, at a time."""
 
     objects: list[Ref]
     at: Moment | None = None  # now
 
 
-class Packed(Told):
+class Packed(msgspec.Struct, frozen=True, kw_only=True):
     """What packing or unpacking did."""
 
     unit: str
     count: int
 
 
-class NewStop(New):
+class NewStop(New, frozen=True, kw_only=True):
     """One planned halt. Windows without an offset are not accepted here; a manifest reads them in the place's zone."""
 
     place: Ref
@@ -79,7 +67,7 @@ class NewStop(New):
     window_to: Moment | None = None
 
 
-class NewLeg(New):
+class NewLeg(New, frozen=True, kw_only=True):
     """Who carries between two stops; absent legs are made between all stops for the consignment's carrier."""
 
     from_stop: int
@@ -88,7 +76,7 @@ class NewLeg(New):
     vehicle: Ref | None = None
 
 
-class NewItem(New):
+class NewItem(New, frozen=True, kw_only=True):
     """A line of the plan: a serial (by GTIN or canonical form), in a unit or not; or a unit, in another or not."""
 
     serial: str | None = None
@@ -101,7 +89,7 @@ class NewItem(New):
     to_stop: int | None = None  # last drop
 
 
-class NewConsignment(New):
+class NewConsignment(New, frozen=True, kw_only=True):
     """What is shipped from whom to whom over which stops. What is new among its items is commissioned."""
 
     ref: Ref
@@ -110,41 +98,12 @@ class NewConsignment(New):
     stops: list[NewStop]
     carrier: Ref | None = None  # of all legs that name none
     vehicle: Ref | None = None  # of all legs that are not given
-    legs: list[NewLeg] = []
-    items: list[NewItem] = []
+    legs: tuple[NewLeg, ...] = ()
+    items: tuple[NewItem, ...] = ()
     effective_from: Moment | None = None  # earliest window less 24 h, else now
 
 
-class Stop(Told):
-    """A stop as planned."""
-
-    seq: int
-    place: str
-    role: consignment.Role
-    party: str
-    on_arrival: consignment.OnArrival
-    window_from: Moment | None
-    window_to: Moment | None
-
-
-class Leg(Told):
-    """A leg as planned."""
-
-    from_stop: int
-    to_stop: int
-    carrier: str
-    vehicle: str | None
-
-
-class ItemSet(Told):
-    """How many item lines go from one stop to another."""
-
-    from_stop: int
-    to_stop: int
-    lines: int
-
-
-class Consignment(Told):
+class Consignment(msgspec.Struct, frozen=True, kw_only=True):
     """A consignment as known now. `stops`, `legs` and `items` are left empty in lists."""
 
     ref: str
@@ -152,26 +111,15 @@ class Consignment(Told):
     consignee: str
     effective_from: Moment
     closed_at: Moment | None
-    stops: list[Stop] = []
-    legs: list[Leg] = []
-    items: list[ItemSet] = []
+    stops: tuple[Stop, ...] = ()
+    legs: tuple[Leg, ...] = ()
+    items: tuple[ItemSet, ...] = ()
 
 
-class NewLoad(New):
+class NewLoad(New, frozen=True, kw_only=True):
     """A scan of a consignment, or of one object of it, onto a vehicle."""
 
     vehicle: Ref
     consignment: Ref
     object: Ref | None = None  # the whole consignment
     at: Moment | None = None  # now
-
-
-class Load(Told):
-    """A scanned load; `loaded_until` absent: still on it."""
-
-    id: int
-    vehicle: str
-    consignment: str
-    object: str | None
-    loaded_from: Moment
-    loaded_until: Moment | None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from fleettrack.services.forms.words import Moment, Told
+import msgspec
+
+from fleettrack.services.forms.words import Moment
 
 
-class Holder(Told):
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds it, how sure that is, and since when."""
 
     party: str
@@ -13,7 +15,7 @@ class Holder(Told):
     since: Moment
 
 
-class Position(Told):
+class Position(msgspec.Struct, frozen=True, kw_only=True):
     """The last usable fix of the tracker that spoke for it, `age_s` before the time asked for."""
 
     lat: float
@@ -22,7 +24,7 @@ class Position(Told):
     age_s: float
 
 
-class Evidence(Told):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry rests on: level E0 to E4; id as `visit:12`, `fact:7`, `batch:3` or `<tracker>@<time>`."""
 
     level: str
@@ -30,7 +32,7 @@ class Evidence(Told):
     id: str
 
 
-class Event(Told):
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One custody entry of an object's life. One that no longer stands tells since when (`ended_at`)."""
 
     kind: str
@@ -48,7 +50,7 @@ class Event(Told):
     evidence: list[Evidence]
 
 
-class Trace(Told):
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Where a serial or unit is and who holds it at `at`, as known at `known_at`; and its life until then."""
 
     serial: str
@@ -63,7 +65,7 @@ class Trace(Told):
     history: list[Event]
 
 
-class Content(Told):
+class Content(msgspec.Struct, frozen=True, kw_only=True):
     """One object in a consignment or unit; `contains` counts what lies directly in it."""
 
     ref: str
@@ -76,7 +78,7 @@ class Content(Told):
     holder: Holder | None
 
 
-class Contents(Told):
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """A page of what a consignment, or a unit of it, contains as of `at`; `next` is the `after` of the next page."""
 
     consignment: str
@@ -87,7 +89,7 @@ class Contents(Told):
     next: str | None
 
 
-class Held(Told):
+class Held(msgspec.Struct, frozen=True, kw_only=True):
     """How many item lines of a consignment fared alike, and who holds them."""
 
     from_stop: int
@@ -96,7 +98,7 @@ class Held(Told):
     holder: Holder | None
 
 
-class ConsignmentCustody(Told):
+class ConsignmentCustody(msgspec.Struct, frozen=True, kw_only=True):
     """Who holds what of a consignment, and the entries that say so."""
 
     consignment: str

@@ -17,7 +17,3 @@ PAGE_MAX = 1_000
 
 class New(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is handed in."""
-
-
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What is handed back."""

@@ -34,12 +34,14 @@ CREATE TABLE containment (
     parent bigint NOT NULL REFERENCES object,
     valid tstzrange NOT NULL CHECK (NOT isempty(valid)),
     recorded tstzrange NOT NULL DEFAULT tstzrange(clock_timestamp(), NULL),
+    fact_id bigint,  -- the receipt that opened or ended it; taken back with it
     CHECK (child <> parent),
     CONSTRAINT containment_one_parent
         EXCLUDE USING gist (child WITH =, valid WITH &&) WHERE (upper_inf(recorded))
 );
 CREATE INDEX containment_child ON containment (child);
 CREATE INDEX containment_parent ON containment (parent);
+CREATE INDEX containment_fact ON containment (fact_id) WHERE fact_id IS NOT NULL;
 
 CREATE TABLE consignment (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -121,6 +123,7 @@ CREATE TABLE load (
 );
 CREATE INDEX load_vehicle ON load (vehicle_id);
 CREATE INDEX load_consignment ON load (consignment_id);
+CREATE INDEX load_object ON load (object_id) WHERE object_id IS NOT NULL;
 
 -- What a person or partner stated: receipts, handovers, corrections.
 CREATE TABLE fact (
@@ -147,6 +150,15 @@ CREATE TABLE fact_object (
     outcome text NOT NULL
         CHECK (outcome IN ('received', 'short', 'over', 'damaged', 'refused', 'handed_over')),
     PRIMARY KEY (fact_id, object_id)
+);
+CREATE INDEX fact_object_by_object ON fact_object (object_id);
+
+-- A file that was imported is not imported again, whoever sends it twice.
+CREATE TABLE manifest (
+    sha256 bytea PRIMARY KEY,
+    name text NOT NULL,
+    report jsonb NOT NULL DEFAULT '{}',
+    imported_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Which consignments a tracker on a unit concerns: kept by whoever edits assignments, items or containment, so
