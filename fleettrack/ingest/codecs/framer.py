@@ -55,4 +55,6 @@ class Framer:
 
 
 def _too_long(line: bytes, limit: int) -> fix.Reject:
-    return decoder.reject("too_long", line[:limit], f"The line is longer than {limit} bytes; the rest of it is passed over.")
+    return decoder.reject(
+        "too_long", line[:limit], f"The line is longer than {limit} bytes; the rest of it is passed over."
+    )

@@ -78,7 +78,9 @@ def _scan(value: bytes) -> list[bytes]:
             if now == 0:
                 break
     rest = value[start:].strip()
-    return [*items, rest] if rest else [] if items == [b""] else items
+    if rest or now > 0:  # behind the end, or because there is none
+        items.append(rest)
+    return [] if items == [b""] and now == 0 else items
 
 
 def _too_many() -> decoder.Refusal:

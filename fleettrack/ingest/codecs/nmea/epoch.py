@@ -31,7 +31,7 @@ class Assembler:
         self._end = _End()
         self._open: _Epoch | None = None
         self._done: _Epoch | None = None  # the one completed last, to know late sentences by
-        self._rmc_before = False  # whether it had an RMC
+        self._rmc_before = False  # whether an RMC came for it, in time or late
         self._dated_ms: int | None = None  # the last moment whose date is known
         self._void_second: int | None = None  # the last one declared void, if it was the last one
 
@@ -45,6 +45,7 @@ class Assembler:
         elif self._done is not None and self._done.lacks(s) and (epoch is None or s.kind != _TIMELESS):
             self._counts.late += 1
             self._end.was_wrong(s.address, self._done)
+            self._rmc_before = self._rmc_before or s.kind == "RMC"
             return
         elif s.kind in _BEGIN_NOTHING:
             return
