@@ -42,6 +42,7 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0  # messages on their way
         self._reading = False
+        self._closing = False
         self._socket: socket.socket | None = None
         self.port = 0
 
@@ -60,6 +61,7 @@ class Listener:
         if self._socket is None:
             return
         self._read(False)
+        self._closing = True
         while self.read():
             pass
         if self._tasks:
@@ -144,7 +146,7 @@ class Listener:
             start += size
 
     def _read(self, on: bool) -> None:
-        if self._socket is None or on == self._reading:
+        if self._socket is None or self._closing or on == self._reading:
             return
         self._reading = on
         if on:
