@@ -1,0 +1,101 @@
+"""Law L2 on the real database: order, batches and repetition of pings change nothing in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import conftest
+import ground
+import hypothesis
+from hypothesis import strategies as st
+
+from fleettrack.domain import fix
+from fleettrack.services.track import delivery
+
+TRACKERS = ("T1", "T2")
+CLOSING_MS = 86_400_000  # when all silence has been heard
+
+stays = st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from([30, 90, 240, 400])), min_size=2, max_size=3)
+worlds = st.tuples(stays, stays, st.randoms(use_true_random=False))
+
+
+async def test_a_day_in_order_moves_custody(database_url: str) -> None:
+    ground.set_up(database_url, TRACKERS)
+    async with ground.running(database_url) as world:
+        day = ground.drive("T1", [("A", 600), ("B", 600), ("C", 600)])
+        for chunk in range(0, len(day), 7):
+            await world.feed(day[chunk : chunk + 7], day[-1].time_ms)
+        moved = [(r[1], r[2], r[7], r[8], r[9], r[10]) for r in world.custody() if r[8] is not None]
+    assert ("picked_up", "provisional", 1, 2, 1, 1) in moved
+    assert ("transferred", "provisional", 2, 3, 2, 2) in moved
+    assert ("transferred", "provisional", 2, 3, 3, 3) in moved
+
+
+def spoil(fixes: list[fix.Fix], rng: random.Random) -> list[fix.Fix]:
+    """Return the fixes with the doubts that real devices raise: outliers, zeros, clocks ahead, contradictions."""
+    out = []
+    for f in fixes:
+        lot = rng.random()
+        if lot < 0.03:
+            out.append(ground.at(f.tracker or "", f.time_ms, 46.0, 7.0, 0.0))
+        elif lot < 0.05:
+            out.append(ground.at(f.tracker or "", f.time_ms, 0.0, 0.0, 0.0))
+        elif lot < 0.07:
+            out.append(ground.at(f.tracker or "", f.time_ms + 400_000, 47.0, 8.0, 0.0))
+        elif lot < 0.10:
+            out += [f, ground.at(f.tracker or "", f.time_ms, f.lat_e7 / fix.E7 + 0.001, f.lon_e7 / fix.E7, 3.0)]
+            continue
+        if lot < 0.3:
+            continue
+        out.append(f)
+    return out
+
+
+Parcels = Sequence[tuple[list[fix.Fix], int, delivery.Protocol]]
+
+
+async def tell(url: str, parcels: Parcels, end_ms: int) -> tuple[object, object, object]:
+    """Feed parcels of (fixes, receive time, protocol); return what is known in the end."""
+    ground.set_up(url, TRACKERS)
+    async with ground.running(url) as world:
+        for fixes, received_ms, protocol in parcels:
+            await world.feed(fixes, received_ms, protocol=protocol, history=True)
+        await world.line.tick(end_ms)
+        return world.positions(), world.visits(), world.custody()
+
+
+def chunks(fixes: list[fix.Fix], rng: random.Random) -> list[list[fix.Fix]]:
+    """Cut into batches of any size."""
+    out, rest = [], list(fixes)
+    while rest:
+        size = rng.choice([1, 2, 7, 50])
+        out.append(rest[:size])
+        rest = rest[size:]
+    return out
+
+
+@hypothesis.settings(max_examples=6, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(world=worlds)
+def test_any_order_batching_and_repetition_end_the_same(template: dict[str, str], world) -> None:  # type: ignore[no-untyped-def]
+    first, second, rng = world
+    fixes = spoil(ground.drive("T1", first), rng) + spoil(ground.drive("T2", second, start_ms=ground.T0 + 5_000), rng)
+    received = max((f.time_ms for f in fixes), default=0) + 1_000
+    end_ms = received + CLOSING_MS
+    protocol = {f: rng.choice([delivery.Protocol.NMEA, delivery.Protocol.JSON]) for f in fixes}
+
+    def parcels(order: list[fix.Fix]) -> Parcels:
+        return [(part, received, protocol[part[0]]) for part in chunks(order, rng)]
+
+    by_one = [([f], received, protocol[f]) for f in sorted(fixes, key=lambda f: (f.time_ms, f.tracker or ""))]
+    shuffled = [*fixes, *rng.choices(fixes, k=len(fixes) // 5)]
+    rng.shuffle(shuffled)
+    mixed = [([f], received, protocol[f]) for f in shuffled]
+    newest_first = parcels(sorted(fixes, key=lambda f: -f.time_ms))
+    with conftest.fresh_database(template) as a, conftest.fresh_database(template) as b:
+        expected = asyncio.run(tell(a, by_one, end_ms))
+        assert asyncio.run(tell(b, mixed, end_ms)) == expected
+    with conftest.fresh_database(template) as c:
+        found = asyncio.run(tell(c, newest_first, end_ms))
+        assert found[1:] == expected[1:]
