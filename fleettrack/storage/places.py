@@ -127,9 +127,3 @@ async def fences(
     """Return the versions in force or to come, of these places or this fence where given."""
     asked = {"places": places, "fence_id": fence_id, "after": after, "limit": limit}
     return await rows.many(connection, _SQL["fences"], Fence, **asked)
-
-
-async def clock(connection: database.Connection) -> dt.datetime:
-    """Return the database's clock: when what is written next is known from."""
-    found: dt.datetime = await rows.value(connection, _SQL["clock"])
-    return found

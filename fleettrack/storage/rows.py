@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import Any, LiteralString, TypeVar
 
@@ -38,6 +39,12 @@ async def value(connection: database.Connection, statement: LiteralString, **par
     """Return the first column of the first row, or None."""
     row = await (await connection.execute(statement, parameters)).fetchone()
     return None if row is None else row[0]
+
+
+async def clock(connection: database.Connection) -> dt.datetime:
+    """Return the database's clock: since when what is written next is known."""
+    found: dt.datetime = await value(connection, "SELECT clock_timestamp()")
+    return found
 
 
 async def ids(

@@ -51,6 +51,3 @@ WHERE upper_inf(v.recorded) AND (upper_inf(v.valid) OR upper(v.valid) > clock_ti
     AND (%(places)s::text[] IS NULL OR p.ref = ANY(%(places)s::text[]))
     AND (%(fence_id)s::bigint IS NULL OR v.geofence_id = %(fence_id)s::bigint)
 ORDER BY v.id LIMIT %(limit)s::int
-
--- :name clock
-SELECT clock_timestamp()
