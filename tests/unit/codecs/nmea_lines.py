@@ -90,5 +90,5 @@ ggas = st.builds(
     _blank_or(st.integers(0, 120).map(str)),
     _blank_or(decimals(120, 3)),
     _blank_or(decimals(99999, 3)) | st.just("-12.5"),
-    st.sampled_from(["", "-33.9,M,,", "46.9,M,1.2,0120", "0.0,M,0000,*"]),
+    st.sampled_from(["", "-33.9,M,,", "46.9,M,1.2,0120", "0.0,M,0000,x"]),
 )

@@ -90,6 +90,15 @@ def test_an_epoch_that_lacks_its_rmc_waits_for_it() -> None:
     assert [type(m) for m in session.nmea.quiet()] == [fix.Fix]
 
 
+def test_an_epoch_that_was_cut_short_does_not_cut_the_next_ones_short() -> None:
+    session = Session()
+    session.nmea.feed(at("000001", ZDA, GGA))
+    assert [type(m) for m in session.nmea.quiet()] == [fix.Fix]
+    assert session.seconds(at("000001", RMC) + at("000002", GGA)) == []
+    assert session.nmea.quiet() == []
+    assert [m.speed_cms for m in session.nmea.feed(at("000002", RMC)) + session.nmea.quiet()] == [1152]
+
+
 def test_a_tracker_without_rmc_is_learned_too() -> None:
     session = Session()
     session.nmea.feed(text(ZDA) + at("123520", GGA, GLL) + at("123521", GGA, GLL) + at("123522", GGA))
