@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from fleettrack import metrics
 from fleettrack.domain import errors, fix
 from fleettrack.ingest import intake, spool
 from fleettrack.services.track import delivery
+
+LIMIT_S = 30
 
 
 class Recorder:
@@ -92,16 +95,25 @@ def parcel(*messages: fix.Message, received_ms: int = 1_700_000_000_000) -> deli
 
 def rmc(n: int = 0, *, tracker: str = "t1") -> bytes:
     """A sentence with an identity and a right checksum; another position each second."""
-    minutes = 1000 + n % 9000
-    body = f"GPRMC,{n // 3600 % 24:02d}{n // 60 % 60:02d}{n % 60:02d}.00,A,48{minutes / 200:07.4f},N,01131.0000,E,10.0,90.0,230394,,"
+    time = f"{n // 3600 % 24:02d}{n // 60 % 60:02d}{n % 60:02d}.00"
+    latitude = f"48{(1000 + n % 9000) / 200:07.4f}"
+    body = f"GPRMC,{time},A,{latitude},N,01131.0000,E,10.0,90.0,230394,,"
     check = 0
     for byte in body.encode():
         check ^= byte
     return f"{tracker}${body}*{check:02X}\r\n".encode()
 
 
-async def until(condition: object) -> None:
-    """Let the event loop turn until a condition holds; the run's own time limit ends a wait in vain."""
-    assert callable(condition)
-    while not condition():
-        await asyncio.sleep(0.001)
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop turn until a condition holds."""
+    async with asyncio.timeout(LIMIT_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of tests
+            await asyncio.sleep(0.001)
+
+
+async def settled(value: Callable[[], float]) -> float:
+    """Return a value once it has stopped changing."""
+    before = value() - 1
+    while before != (before := value()):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    return before

@@ -72,7 +72,9 @@ async def test_ok_is_said_only_after_the_commit(tmp_path):
 
 async def test_json_datagrams_are_answered_in_json(tmp_path):
     async with listening(tmp_path) as (_, _, sock):
-        sock.send(b'[{"tracker":"t","time":1700000000,"lat":1,"lon":2},{"tracker":"t","time":1700000000,"lat":1,"lon":2}]')
+        sock.send(
+            b'[{"tracker":"t","time":1700000000,"lat":1,"lon":2},{"tracker":"t","time":1700000000,"lat":1,"lon":2}]'
+        )
         assert json.loads(await heard(sock)) == {"accepted": 1, "duplicate": 1, "rejected": 0, "held": 0}
 
 

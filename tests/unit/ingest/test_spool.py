@@ -68,7 +68,7 @@ async def test_a_full_spool_takes_nothing_until_there_is_room_again(tmp_path):
     with pytest.raises(spool.Full):
         await store.put(parcel(), b"")
     assert store.waiting == taken
-    await store.remove((await store.first(1)))
+    await store.remove(await store.first(1))
     await store.wait_room()
     await store.put(parcel(), b"")
     await store.close()
