@@ -1,8 +1,8 @@
 """One sentence: parsed by pynmea2, its fields converted here.
 
-pynmea2 answers the raw string where a field does not convert, 0.0 for an empty coordinate, years before 1969 as 20xx,
-and calls a valid RMC invalid when its navigational status is V. So only its grammar and its names of the fields are
-used, and every value is read from the field's own text.
+pynmea2 answers the raw string where a field does not convert and 0.0 for an empty coordinate, takes the years 69 to 79
+for 19xx, and calls a valid RMC invalid when its navigational status is V. So only its grammar and its names of the
+fields are used, and every value is read from the field's own text.
 """
 
 from __future__ import annotations
