@@ -21,15 +21,14 @@ class Custody:
         self._none_trust_may_transfer = none_trust_may_transfer
 
     async def concerned(self, connection: database.Connection, changes: Sequence[visits.Change]) -> set[int]:
-        """Return the consignments that these changes of visits can concern."""
-        spans = [
-            (change.tracker_id, visit.enter_ms, FOREVER_MS if visit.exit_ms is None else visit.exit_ms)
-            for change in changes
-            if not change.held
-            for visit in (change.before, change.visit)
-            if visit is not None and visit.rule is not None
-        ]
-        return await journeys.affected(connection, spans)
+        """Return the consignments that these changes of visits can concern.
+
+        Changes too old for custody to follow by itself become a task for a person each.
+        """
+        for change in changes:
+            if change.held:
+                await exceptions.propose(connection, change.id, await journeys.affected(connection, _spans([change])))
+        return await journeys.affected(connection, _spans([c for c in changes if not c.held]))
 
     async def watched(self, connection: database.Connection, columns: positions.Columns, index: FenceIndex) -> set[int]:
         """Return the consignments whose custody these fixes can change without any visit."""
@@ -61,6 +60,16 @@ class Custody:
                 connection, addition, evidence.get(visit_id, []) if visit_id is not None else []
             )
             await ledger.tell(connection, addition, entry_id, recorded_at)
+
+
+def _spans(changes: Iterable[visits.Change]) -> list[tuple[int, int, int]]:
+    """Return (tracker, from ms, to ms) of what was and what is an arrived visit."""
+    return [
+        (change.tracker_id, visit.enter_ms, FOREVER_MS if visit.exit_ms is None else visit.exit_ms)
+        for change in changes
+        for visit in (change.before, change.visit)
+        if visit is not None and visit.rule is not None
+    ]
 
 
 def _additions(

@@ -60,3 +60,9 @@ async def replace(
                     "fact_id": problem.fact_id,
                 },
             )
+
+
+async def propose(connection: database.Connection, visit_id: int, consignment_ids: Iterable[int]) -> None:
+    """Ask a person whether custody may follow a correction of a visit that came too late to follow by itself."""
+    for consignment_id in sorted(consignment_ids):
+        await connection.execute(_SQL["propose"], {"visit_id": visit_id, "consignment_id": consignment_id})

@@ -35,6 +35,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     tracker_id: int
     revision: int
+    trust: int
     visit: folded.Visit
 
 
@@ -223,7 +224,7 @@ async def by_key(connection: database.Connection, keys: Sequence[tuple[int, int,
 
 
 def _stored(rows: Rows) -> list[Stored]:
-    return [Stored(id=r[0], tracker_id=r[1], revision=r[2], visit=_visit.decode(r[3])) for r in rows]
+    return [Stored(id=r[0], tracker_id=r[1], revision=r[2], trust=r[3], visit=_visit.decode(r[4])) for r in rows]
 
 
 async def bodies(connection: database.Connection, ids: Sequence[int]) -> dict[int, tuple[int, folded.Visit]]:
@@ -260,6 +261,7 @@ async def save_changes(connection: database.Connection, changes: Sequence[Change
             "changes": [units.utc(v.last_ms) for v in seen],
             "arrived": [v.rule is not None for v in seen],
             "retracted": [c.retracted for c in changes],
+            "trusts": [c.trust for c in changes],
             "bodies": [_body.encode(v) for v in seen],
         },
     )

@@ -18,18 +18,26 @@ TOLD = (*ENTRY, "rule", "exit_ms", "confirmed_ms")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """A visit that is new, changed or gone. `old` None: new; `new` None: gone."""
+    """A visit that is new, changed, gone, or found again as it was. `old` None: new; `new` None: gone."""
 
     tracker_id: int
     old: visits.Stored | None
     new: Visit | None
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The facts that this step brings, in their order; none where only the fold's own record changed."""
+    def kinds(self, trust: int) -> tuple[str, ...]:
+        """Return the facts that this step brings, in their order; none where only the fold's own record changed.
+
+        `trust` is that of the fixes that decide it now: a second copy of a fix may have proved more.
+        """
         if self.new is None:
             return ("retracted",)
-        return _news(None if self.old is None else self.old.visit, self.new)
+        kinds = _news(None if self.old is None else self.old.visit, self.new)
+        restated = self.old is not None and self.old.trust != trust and not kinds
+        return ("corrected",) if restated else kinds
+
+    def changes(self, trust: int) -> bool:
+        """Say whether there is anything to write."""
+        return self.old is None or self.old.visit != self.new or self.old.trust != trust
 
 
 def _news(old: Visit | None, new: Visit) -> tuple[str, ...]:
@@ -58,8 +66,7 @@ def _restated(old: Visit, new: Visit, fields: tuple[str, ...]) -> bool:
 def onward(tracker_id: int, stored: Iterable[visits.Stored], folded: Iterable[Visit]) -> list[Step]:
     """Return the steps of a fold that went on where it stood: visits keep the key they have."""
     known = {s.visit.key: s for s in stored}
-    steps = [Step(tracker_id=tracker_id, old=known.get(v.key), new=v) for v in folded]
-    return [s for s in steps if s.old is None or s.old.visit != s.new]
+    return [Step(tracker_id=tracker_id, old=known.get(v.key), new=v) for v in folded]
 
 
 def again(tracker_id: int, stored: Sequence[visits.Stored], folded: Sequence[Visit]) -> list[Step]:
@@ -89,8 +96,7 @@ def again(tracker_id: int, stored: Sequence[visits.Stored], folded: Sequence[Vis
         if old is not None:
             free[visit.place_id].remove(old)
         steps.append(Step(tracker_id=tracker_id, old=old, new=visit))
-    steps += [Step(tracker_id=tracker_id, old=s, new=None) for gone in free.values() for s in gone]
-    return [s for s in steps if s.old is None or s.old.visit != s.new]
+    return steps + [Step(tracker_id=tracker_id, old=s, new=None) for gone in free.values() for s in gone]
 
 
 def _may_be_same(old: Visit, new: Visit) -> bool:

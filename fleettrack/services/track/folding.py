@@ -159,26 +159,25 @@ class Folder:
         held: Mapping[int, visits.State],
         history: frozenset[int],
     ) -> list[visits.Change]:
-        fresh = iter(await visits.new_ids(connection, sum(s.old is None for s in steps)))
-        trust = await _trust(connection, steps)
+        trusts = await _trusts(connection, steps)
+        wanted = [(s, trust) for s, trust in zip(steps, trusts, strict=True) if s.changes(trust)]
+        fresh = iter(await visits.new_ids(connection, sum(s.old is None for s, _ in wanted)))
         changes = []
-        for s in steps:
+        for s, trust in wanted:
             late = s.tracker_id in again
-            kinds = s.kinds
-            body = s.new if s.new is not None else s.old.visit  # type: ignore[union-attr]  # gone: it was stored
+            kinds = s.kinds(trust)
+            bound = late and s.tracker_id not in history and _beyond_bound(again[s.tracker_id], held, s.tracker_id)
             changes.append(
                 visits.Change(
                     id=next(fresh) if s.old is None else s.old.id,
                     tracker_id=s.tracker_id,
                     revision=1 if s.old is None else s.old.revision + bool(kinds),
-                    visit=body,
+                    visit=s.new if s.new is not None else s.old.visit,  # type: ignore[union-attr]  # gone: was stored
                     before=None if s.old is None else s.old.visit,
                     kinds=kinds,
                     late=late,
-                    held=late
-                    and s.tracker_id not in history
-                    and _beyond_bound(again[s.tracker_id], held, s.tracker_id),
-                    trust=min((trust.get((s.tracker_id, spot), 0) for spot in body.deciding), default=0),
+                    held=bound,
+                    trust=trust,
                 )
             )
         return changes
@@ -200,7 +199,7 @@ class Folder:
             )
             for t, s in folded.items()
         ]
-        due = {s.tracker_id: clock.due_ms(s.fold, index, s.settled_ms) for s in saved}
+        due = {s.tracker_id: clock.due_ms(s.fold, index) for s in saved}
         await visits.save_states(connection, saved, due, _shown(columns))
         self._folded = saved
 
@@ -261,13 +260,14 @@ def _shown(columns: positions.Columns) -> dict[tuple[int, int, int, int], visits
     }
 
 
-async def _trust(
-    connection: database.Connection, steps: Sequence[diff.Step]
-) -> dict[tuple[int, tuple[int, int, int]], int]:
-    """Return the trust of the fixes that decided arrivals."""
+async def _trusts(connection: database.Connection, steps: Sequence[diff.Step]) -> list[int]:
+    """Return for each step the least trust of the fixes that decided the arrival; 0 where there is none."""
     spots = {(s.tracker_id, spot) for s in steps if s.new is not None and s.new.rule for spot in s.new.deciding}
-    if not spots:
-        return {}
-    return {
-        (e.tracker_id, (e.time_ms, e.lat_e7, e.lon_e7)): e.trust or 0 for e in await positions.by_key(connection, spots)
-    }
+    stored = await positions.by_key(connection, spots) if spots else []
+    known = {(e.tracker_id, (e.time_ms, e.lat_e7, e.lon_e7)): e.trust or 0 for e in stored}
+    return [
+        min((known.get((s.tracker_id, spot), 0) for spot in s.new.deciding), default=0)
+        if s.new is not None and s.new.rule
+        else 0
+        for s in steps
+    ]

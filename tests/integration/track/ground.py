@@ -32,7 +32,7 @@ class World:
         """Send fixes as one delivery."""
         protocol = sender.pop("protocol", delivery.Protocol.NMEA)
         history = sender.pop("history", False)
-        who = delivery.Sender(protocol=protocol, source="test", trust=fix.Trust.API_KEY, **sender)
+        who = delivery.Sender(protocol=protocol, source="test", **({"trust": fix.Trust.API_KEY} | sender))
         parcel = delivery.Delivery(sender=who, messages=fixes, received_ms=received_ms, history=history)
         return (await self.line.process([parcel]))[0]
 

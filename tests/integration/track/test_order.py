@@ -99,3 +99,28 @@ def test_any_order_batching_and_repetition_end_the_same(template: dict[str, str]
     with conftest.fresh_database(template) as c:
         found = asyncio.run(tell(c, newest_first, end_ms))
         assert found[1:] == expected[1:]
+
+
+async def test_a_second_copy_that_proves_more_moves_what_the_first_could_only_propose(database_url: str) -> None:
+    ground.set_up(database_url, TRACKERS)
+    async with ground.running(database_url) as world:
+        day = ground.drive("T1", [("A", 600), ("B", 600)])
+        await world.feed(day, day[-1].time_ms, trust=fix.Trust.NONE)
+        assert {r[2] for r in world.custody() if r[1] == "proposed"} == {"proposed"}
+        await world.feed(day, day[-1].time_ms, trust=fix.Trust.API_KEY)
+        assert [r[2] for r in world.custody() if r[1] == "transferred"] == ["provisional"]
+
+
+async def test_data_older_than_72_hours_corrects_visits_and_only_proposes_custody(database_url: str) -> None:
+    ground.set_up(database_url, TRACKERS)
+    async with ground.running(database_url) as world:
+        day = ground.drive("T1", [("A", 600), ("B", 600)])
+        newest = ground.at("T1", day[-1].time_ms + 80 * 3_600_000, 46.0, 7.0, 20.0)
+        await world.feed([newest], newest.time_ms)
+        await world.feed(day, newest.time_ms)
+        assert len(world.visits()) == 2
+        assert world.custody() == []
+        tasks = world.rows("SELECT kind, consignment_id, done_at FROM task")
+        assert tasks == [("late_correction", 1, None)] * 2
+        await world.feed(day[:1], newest.time_ms, history=True)  # a repeat changes nothing
+        assert world.custody() == []

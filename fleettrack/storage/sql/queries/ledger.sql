@@ -72,3 +72,12 @@ SELECT coalesce(min(a.xact_start), clock_timestamp())
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (l.classid::bigint << 32) + l.objid::bigint = %(lock)s::bigint AND l.objsubid = 1 AND a.xact_start IS NOT NULL
+
+-- :name propose
+-- One open task for each visit and consignment.
+INSERT INTO task (kind, consignment_id, visit_id, title)
+SELECT 'late_correction', %(consignment_id)s::bigint, %(visit_id)s::bigint,
+    'Positions more than 72 hours late change this visit: accept it, and custody follows'
+WHERE NOT EXISTS (
+    SELECT 1 FROM task WHERE visit_id = %(visit_id)s::bigint AND consignment_id = %(consignment_id)s::bigint
+        AND kind = 'late_correction' AND done_at IS NULL)

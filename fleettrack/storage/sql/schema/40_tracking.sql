@@ -46,6 +46,7 @@ CREATE TABLE visit (
     arrived boolean NOT NULL,
     exited_at timestamptz,
     retracted boolean NOT NULL DEFAULT false,
+    trust smallint NOT NULL,  -- the least of the fixes that decided it
     body bytea NOT NULL  -- the fold's record, whole
 );
 CREATE INDEX visit_tracker ON visit (tracker_id, last_change);
