@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from fleettrack.geofence import planar
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.storage import database, fences
 
@@ -28,3 +31,11 @@ class FenceBook:
     async def fresh(self, connection: database.Connection) -> FenceIndex:
         """Return the index as this transaction sees the fences; it is not kept, because the edit may roll back."""
         return FenceIndex(await fences.load(connection), self._index)
+
+
+def boxes(index: FenceIndex, place_id: int) -> Iterator[planar.Box]:
+    """Yield west, south, east, north boxes that hold every fix which the fences of a place can concern."""
+    for fence in index.fences:
+        if fence.place_id == place_id:
+            around = planar.expanded(planar.lay_out(fence.shape).box, index.margin_m)
+            yield from planar.pieces(around)

@@ -106,7 +106,7 @@ class Pipeline:
         index = await self._fences.fresh(connection)
         since: dict[int, int] = {}
         for place_id, from_ms in places.items():
-            for box in index.boxes(place_id):
+            for box in fences.boxes(index, place_id):
                 for tracker_id in await visits.near_place(connection, place_id, from_ms, box):
                     since[tracker_id] = min(from_ms, since.get(tracker_id, from_ms))
         return await self._refold(connection, since, index)

@@ -113,9 +113,12 @@ SELECT version, geofence_id, place_id, shape, rules, valid
 FROM geofence_version WHERE upper_inf(recorded) ORDER BY version
 
 -- :name near_place
--- Trackers with a visit still open at a place, or fixes within a box, since a time.
-SELECT DISTINCT tracker_id FROM visit
-WHERE place_id = %(place)s::bigint AND NOT retracted AND (exited_at IS NULL OR last_change >= %(since)s::timestamptz)
+-- Trackers with a visit at a place that is open or changed since a time, or with fixes within a box since then.
+SELECT DISTINCT tracker_id FROM visit v
+WHERE place_id = %(place)s::bigint AND NOT retracted AND (
+    last_change >= %(since)s::timestamptz
+    OR exited_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM visit_event e WHERE e.visit_id = v.id AND e.kind IN ('passed', 'ended')))
 UNION
 SELECT DISTINCT tracker_id FROM position
 WHERE fix_time >= %(since)s::timestamptz AND lat_e7 BETWEEN %(south)s::int AND %(north)s::int
