@@ -1,0 +1,232 @@
+"""Sends over TCP and keeps what was not acknowledged, to send it again when the connection was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from fleettrack.client.parcel import BackOff, Parcel, Signal, Tally
+
+WINDOW = 2_000  # parcels that may wait for their acknowledgement
+AT_ONCE = 64  # parcels joined into one write
+SOUND_S = 5.0  # a connection that held so long was no failure of the other end
+MUTE_S = 6.0  # a full window without any answer ever: this listener does not acknowledge
+STALLED_S = 20.0  # … without an answer lately: what is in it may have been refused
+
+Replies = Literal["ok", "tally"]
+"""What the other end says: `OK <n>` fixes are safe (NMEA), or a line of counts for each line sent (JSON)."""
+
+
+class Tcp:
+    """One connection after another to one listener.
+
+    `hello` makes the bytes to begin a connection with: a login, and whatever the first parcel (to be sent next) needs
+    to be understood without those before it.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        replies: Replies = "ok",
+        hello: Callable[[Parcel | None], bytes] = lambda _: b"",
+        give_up_s: float | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._address = host, port
+        self._replies = replies
+        self._hello = hello
+        self._back_off = BackOff(give_up_s)
+        self._window: deque[Parcel] = deque()
+        self._written = 0  # parcels of the window that are on this connection
+        self._ever_written = 0  # … that were on an earlier one
+        self._surplus = 0  # fixes acknowledged towards the next parcel
+        self._left: int | None = None  # in the window when a connection was last ended in good order
+        self._finishing = False
+        self._acknowledges = True
+        self._signal = Signal()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; the other end need not be there yet."""
+        self._task = asyncio.create_task(self._keep_going())
+        self._task.add_done_callback(lambda _: self._signal.changed())
+
+    async def send(self, parcel: Parcel) -> None:
+        """Take a parcel; waits while too many are not acknowledged.
+
+        Raises:
+            Unreachable: nobody answers.
+        """
+        await self._wait(lambda: not self._full)
+        self._window.append(parcel)
+        self.tally.sent += parcel.fixes
+        self._signal.changed()
+
+    async def acknowledged(self) -> None:
+        """Wait until all that was sent is acknowledged; for ever where the other end does not do that."""
+        await self._wait(lambda: not self._window)
+
+    async def finish(self) -> None:
+        """Return when everything sent is acknowledged or refused."""
+        self._finishing = True
+        self._signal.changed()
+        if self._task is not None:
+            await self._task
+
+    async def close(self) -> None:
+        """Give up what is not acknowledged."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _wait(self, condition: Callable[[], bool]) -> None:
+        task = self._task
+        assert task is not None
+        await self._signal.until(lambda: task.done() or condition())
+        if task.done():
+            task.result()
+
+    async def _keep_going(self) -> None:
+        host, port = self._address
+        time = asyncio.get_running_loop().time
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(host, port)
+            except OSError as exc:
+                await self._back_off.failed(f"{host}:{port} cannot be reached: {exc}")
+                continue
+            since = time()
+            try:
+                await self._converse(reader, writer)
+            except (OSError, EOFError):
+                self.tally.reconnects += 1
+                if time() - since >= SOUND_S:
+                    self._back_off.worked()
+                await self._back_off.failed(f"{host}:{port} closes every connection")
+                continue
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+            if self._settled() and self._finishing:
+                return
+
+    def _settled(self) -> bool:
+        """Judge a connection that was ended in good order; what two of them leave unacknowledged was refused.
+
+        One is not enough: a service that is killed ends its connections just so.
+        """
+        if self._window and self._acknowledges and len(self._window) != self._left:
+            self._left = len(self._window)
+            return False
+        if self.tally.answers:
+            self.tally.rejected += sum(parcel.fixes for parcel in self._window) - self._surplus
+        self._window.clear()
+        self._left, self._ever_written, self._surplus = None, 0, 0
+        self._signal.changed()
+        return True
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Write, and take answers, until there is nothing left to write; raise where the connection is lost before."""
+        self._written = 0
+        writer.write(self._hello(self._window[0] if self._window else None))
+        answers = asyncio.create_task(self._take_answers(reader))
+        answers.add_done_callback(lambda _: self._signal.changed())
+        try:
+            while True:
+                await self._write(writer)
+                if self._finishing or not await self._more_to_do(answers):
+                    writer.write_eof()
+                    await answers
+                    return
+                if answers.done():
+                    answers.result()
+                    raise EOFError
+        finally:
+            answers.cancel()
+            await asyncio.gather(answers, return_exceptions=True)
+
+    async def _write(self, writer: asyncio.StreamWriter) -> None:
+        while self._written < len(self._window):
+            some = list(itertools.islice(self._window, self._written, self._written + AT_ONCE))
+            again = max(0, min(self._ever_written - self._written, len(some)))
+            self.tally.resent += sum(parcel.fixes for parcel in some[:again])
+            writer.write(b"".join(parcel.data for parcel in some))
+            self._written += len(some)
+            self._ever_written = max(self._ever_written, self._written)
+            await writer.drain()
+            if not self._acknowledges:
+                self._forget(self._written - WINDOW // 2)  # the rest is kept, in case the connection is lost
+
+    @property
+    def _full(self) -> bool:
+        return self._acknowledges and len(self._window) >= WINDOW
+
+    async def _more_to_do(self, answers: asyncio.Task[None]) -> bool:
+        """Wait for something to write or the end; return False where the window is full of what was refused."""
+
+        def moved() -> bool:
+            return answers.done() or self._finishing or self._written < len(self._window)
+
+        while True:
+            await self._signal.until(lambda: moved() or self._full)
+            if moved():
+                return True
+            try:
+                async with asyncio.timeout(STALLED_S if self.tally.answers else MUTE_S):
+                    await self._signal.until(lambda: moved() or not self._full)
+            except TimeoutError:
+                if self.tally.answers:
+                    return False
+                self._acknowledges = False
+                self._forget(self._written - WINDOW // 2)
+
+    async def _take_answers(self, reader: asyncio.StreamReader) -> None:
+        async for line in reader:
+            if not line.endswith(b"\n"):
+                return
+            self.tally.answers = True
+            self._back_off.worked()
+            if self._replies == "ok":
+                self._take_ok(line)
+            else:
+                self._take_tally(line)
+            self._signal.changed()
+
+    def _take_ok(self, line: bytes) -> None:
+        word, _, number = line.strip().partition(b" ")
+        if word != b"OK" or not number.isdigit():
+            return
+        self._surplus += int(number)
+        self.tally.acknowledged += int(number)
+        while self._written and self._surplus >= self._window[0].fixes:
+            self._surplus -= self._window[0].fixes
+            self._forget(1)
+
+    def _take_tally(self, line: bytes) -> None:
+        try:
+            counts = msgspec.json.decode(line, type=dict[str, int | None])
+        except msgspec.DecodeError:
+            return
+        self.tally.duplicate += counts.get("duplicate") or 0
+        self.tally.held += counts.get("held") or 0
+        self.tally.rejected += counts.get("rejected") or 0
+        self.tally.acknowledged += sum(counts.get(name) or 0 for name in ("accepted", "duplicate", "held"))
+        if self._written:
+            self._forget(1)
+
+    def _forget(self, number: int) -> None:
+        """Drop the oldest parcels of the window."""
+        for _ in range(max(0, min(number, self._written))):
+            self._window.popleft()
+            self._written -= 1
+            self._ever_written = max(0, self._ever_written - 1)
+        self._signal.changed()
