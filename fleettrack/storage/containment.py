@@ -76,6 +76,13 @@ async def height(connection: database.Connection, object_ids: Sequence[int], sin
     return found or 0
 
 
+async def depth(connection: database.Connection, object_ids: Sequence[int], since: dt.datetime) -> int:
+    """Return how many levels lie above these objects at any time from `since` on, at most one more than allowed."""
+    asked = {"objects": list(object_ids), "from": since, "limit": DEPTH_MAX}
+    found: int | None = await rows.value(connection, _SQL["depth"], **asked)
+    return found or 0
+
+
 async def concerned(connection: database.Connection, object_ids: Sequence[int]) -> set[int]:
     """Return the consignments whose journeys ask where one of these objects, or something in it, lies."""
     found = await rows.plain(connection, _SQL["concerned"], objects=list(object_ids))

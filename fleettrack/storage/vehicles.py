@@ -31,6 +31,11 @@ async def ids(connection: database.Connection, refs: Iterable[str | None]) -> di
     return await rows.ids(connection, _SQL["ids"], refs, "vehicle")
 
 
+async def known(connection: database.Connection, refs: Iterable[str]) -> dict[str, int]:
+    """Return the id of each vehicle that there is."""
+    return dict(await rows.plain(connection, _SQL["ids"], refs=list(refs)))
+
+
 async def get(connection: database.Connection, ref: str) -> Vehicle | None:
     """Return a vehicle by its reference."""
     return await rows.one(connection, _SQL["page"], Vehicle, after="", limit=1, carrier=None, ref=ref)

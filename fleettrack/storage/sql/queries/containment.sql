@@ -90,6 +90,17 @@ WITH RECURSIVE down AS (
 )
 SELECT max(depth) FROM down
 
+-- :name depth
+-- How many levels lie above these objects at any time in a range, counted to one beyond the limit.
+WITH RECURSIVE up AS (
+    SELECT unnest(%(objects)s::bigint[]) AS member, tstzrange(%(from)s::timestamptz, NULL) AS span, 0 AS depth
+    UNION
+    SELECT c.parent, up.span * c.valid, up.depth + 1
+    FROM up JOIN containment c ON c.child = up.member AND c.valid && up.span AND upper_inf(c.recorded)
+    WHERE up.depth <= %(limit)s::int
+)
+SELECT max(depth) FROM up
+
 -- :name concerned
 -- Consignments whose journeys name one of these objects, or something in them: by a fact, a load or a tracker.
 WITH RECURSIVE down AS (
