@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from fleettrack.http import api_keys, context, health, middleware, positions, routes
+from fleettrack.http import (
+    actors,
+    api_keys,
+    context,
+    goods,
+    health,
+    middleware,
+    places,
+    positions,
+    routes,
+    sightings,
+)
 
 KEEPALIVE_S = 75.0
 SHUTDOWN_S = 5.0  # for requests under way when the service stops
 
-TABLE: list[routes.Route] = [*positions.ROUTES, *api_keys.ROUTES]
+TABLE: list[routes.Route] = [
+    *positions.ROUTES,
+    *actors.ROUTES,
+    *places.ROUTES,
+    *goods.ROUTES,
+    *sightings.ROUTES,
+    *api_keys.ROUTES,
+]
 """Every route under /api/v1."""
 
 

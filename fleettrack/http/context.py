@@ -8,7 +8,7 @@ from aiohttp import web
 
 from fleettrack import metrics
 from fleettrack.ingest import intake, session, spool
-from fleettrack.services import editing, keys
+from fleettrack.services import keys, planning
 from fleettrack.storage import database
 
 
@@ -17,7 +17,7 @@ class Services:
     """What the HTTP interface stands on."""
 
     database: database.Database
-    editor: editing.Editor
+    editor: planning.Planner
     keys: keys.Keys
     intake: intake.Intake
     spool: spool.Spool

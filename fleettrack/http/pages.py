@@ -13,7 +13,7 @@ from aiohttp import web
 from fleettrack.http import bodies, problems
 
 LIMIT = 100
-LIMIT_MAX = 1_000
+LIMIT_MAX = 500
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
@@ -45,9 +45,11 @@ def asked(request: web.Request, key: type[_K]) -> Page[_K]:
     return Page(int(limit), after)
 
 
-def answer(page: Page[Any], rows: Sequence[_T], key: Callable[[_T], Any]) -> web.Response:
-    """Return a page of rows. One row more than asked for tells that there is a next page."""
+def answer(
+    page: Page[Any], rows: Sequence[_T], key: Callable[[_T], Any], told: Callable[[_T], Any] | None = None
+) -> web.Response:
+    """Return a page of rows, each as `told` tells it. One row more than asked for shows that there is a next page."""
     items = rows[: page.limit]
     more = len(rows) > page.limit
     cursor = base64.urlsafe_b64encode(msgspec.json.encode(key(items[-1]))).decode() if more else None
-    return bodies.json({"items": items, "next": cursor})
+    return bodies.json({"items": [told(item) for item in items] if told else items, "next": cursor})

@@ -71,7 +71,12 @@ class KeyReused(errors.Conflict):
     """This Idempotency-Key was used for another request."""
 
 
+class UnknownReference(errors.Invalid):
+    """The body names something that does not exist."""
+
+
 KINDS |= {
+    UnknownReference: Kind(422, "unknown-reference", "The body names something that does not exist"),
     Malformed: HTTP_KINDS[400],
     TooLarge: HTTP_KINDS[413],
     MediaType: HTTP_KINDS[415],

@@ -15,9 +15,10 @@ from fleettrack.storage import keys
 
 PREFIX = "/api/v1"
 
-ADMIN: frozenset[keys.Role] = frozenset({"admin"})
-STAFF: frozenset[keys.Role] = frozenset({"admin", "dispatcher"})
-EVERYBODY: frozenset[keys.Role] = frozenset({"admin", "dispatcher", "carrier"})
+Roles = frozenset[keys.Role]
+ADMIN: Roles = frozenset({"admin"})
+STAFF: Roles = frozenset({"admin", "dispatcher"})
+EVERYBODY: Roles = frozenset({"admin", "dispatcher", "carrier"})
 
 Handler = Callable[[web.Request, keys.Caller], Awaitable[web.StreamResponse]]
 
@@ -27,7 +28,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     path: str
-    roles: frozenset[keys.Role]
+    roles: Roles
     handler: Handler
     body: Any = None  # the type of a JSON body, None where there is none or it is not plain JSON
     repeatable: bool = False  # a POST that may be sent twice without an Idempotency-Key

@@ -24,6 +24,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     party_id: int | None = None
+    party: str | None = None
 
     @property
     def actor(self) -> str:
@@ -64,7 +65,7 @@ async def create(
     if party is not None:
         row = await (await connection.execute(_SQL["party"], {"ref": party})).fetchone()
         if row is None:
-            raise errors.NotFound(f"there is no party {party!r}", party=party)
+            raise errors.NotFound(f"there is no party {party!r}", kind="party", unknown=[party])
         party_id = row[0]
     made = await (
         await connection.execute(
@@ -90,7 +91,7 @@ async def by_digest(connection: database.Connection, sha256: bytes) -> Caller | 
         return None
     if row[4]:
         await connection.execute(_SQL["used"], {"id": row[0]})
-    return Caller(key_id=row[0], name=row[1], role=row[2], party_id=row[3])
+    return Caller(key_id=row[0], name=row[1], role=row[2], party_id=row[3], party=row[5])
 
 
 async def revoke(connection: database.Connection, name: str) -> int:
@@ -102,7 +103,7 @@ async def revoke(connection: database.Connection, name: str) -> int:
     """
     rows = await (await connection.execute(_SQL["revoke"], {"name": name})).fetchall()
     if not rows:
-        raise errors.NotFound(f"there is no key {name!r}", key=name)
+        raise errors.NotFound(f"there is no key {name!r}", kind="key", unknown=[name])
     if len(rows) > 1:
         raise errors.Ambiguous(f"{name!r} is more than one key", candidates=[str(r[0]) for r in rows])
     return int(rows[0][0])

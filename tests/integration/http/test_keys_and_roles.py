@@ -37,14 +37,17 @@ async def test_either_header_carries_the_key(api):
         assert status == 200
 
 
-@pytest.mark.parametrize("route", app.TABLE, ids=lambda r: f"{r.method} {r.path}")
-async def test_every_route_asks_for_a_key_and_keeps_out_other_roles(api, route):
-    path = routes.PREFIX + re.sub(r"{\w+(:[^}]*)?}", "none", route.path)
-    status, _ = await api.ask(route.method, path, role=None)
-    assert status == 401
-    for role in {"admin", "dispatcher", "carrier"} - route.roles:
-        status, said = await api.ask(route.method, path, role=role)
-        assert (status, said["type"]) == (403, "urn:fleettrack:problem:forbidden")
+async def test_every_route_asks_for_a_key_and_keeps_out_other_roles(api):
+    wrong = []
+    for route in app.TABLE:
+        path = routes.PREFIX + re.sub(r"{\w+(:[^}]*)?}", "none", route.path)
+        expected = {None: 401} | {role: 403 for role in {"admin", "dispatcher", "carrier"} - route.roles}
+        for role, status in expected.items():
+            found, _ = await api.ask(route.method, path, role=role)
+            if found != status:
+                wrong.append((route.method, route.path, role, found))
+    assert wrong == []
+    assert len(app.TABLE) > 20
 
 
 async def test_a_key_is_told_once_and_never_again(api):

@@ -7,8 +7,8 @@ RETURNING id, created_at
 
 -- :name by_digest
 -- The key that a token belongs to, if it opens anything now.
-SELECT id, name, role, party_id, last_used_at < now() - %(fresh)s::interval IS NOT FALSE
-FROM api_key
+SELECT k.id, k.name, k.role, k.party_id, k.last_used_at < now() - %(fresh)s::interval IS NOT FALSE, p.ref
+FROM api_key k LEFT JOIN party p ON p.id = k.party_id
 WHERE sha256 = %(sha256)s::bytea AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 
 -- :name used
