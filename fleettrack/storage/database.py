@@ -11,6 +11,7 @@ import psycopg_pool
 from psycopg import errors as pg
 
 from fleettrack.domain import errors
+from fleettrack.storage import arrays
 
 POOL_MAX = 8  # pipeline, sealer, timers and a handful of requests: more would only queue on two cores
 POOL_TIMEOUT_S = 10.0  # a request that waited this long is better told to come back
@@ -58,6 +59,7 @@ class Database:
             open=False,
             timeout=POOL_TIMEOUT_S,
             kwargs={"autocommit": True, "options": "-c timezone=UTC", "connect_timeout": CONNECT_TIMEOUT_S},
+            configure=_configure,
             check=psycopg_pool.AsyncConnectionPool.check_connection,
         )
 
@@ -91,6 +93,10 @@ class Database:
         with _translated():
             async with self._pool.connection() as connection:
                 yield connection
+
+
+async def _configure(connection: Connection) -> None:
+    arrays.register(connection)
 
 
 @contextlib.contextmanager

@@ -11,15 +11,13 @@ import numpy as np
 from psycopg import sql as psql
 
 from fleettrack.domain import units
-from fleettrack.storage import database, sql
+from fleettrack.storage import arrays, database, sql
 
 _SQL = sql.queries("positions")
 
 NULL32 = -(2**31)
 NULL16 = -(2**15)
 """Stand for NULL in the stage, so that its rows have one width and numpy can write them."""
-
-PG_EPOCH_MS = 946_684_800_000  # 2000-01-01 UTC: PostgreSQL counts microseconds from there
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("ord", "i4"), ("tracker_id", "i8"), ("fix_time", "i8"), ("lat_e7", "i4"), ("lon_e7", "i4"),
@@ -79,7 +77,7 @@ def stage_rows(columns: Columns) -> bytes:
         if name == "ord":
             rows[name] = np.arange(len(columns))
         elif name in _TIMES:
-            rows[name] = (getattr(columns, name) - PG_EPOCH_MS) * 1000
+            rows[name] = (getattr(columns, name) - arrays.PG_EPOCH_MS) * 1000
         else:
             rows[name] = getattr(columns, name)
     rows["attributes_len"] = -1

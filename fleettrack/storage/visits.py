@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import msgspec
 from fleettrack.domain import errors, fix, units
 from fleettrack.geofence import state as states
 from fleettrack.geofence import visit as folded
-from fleettrack.storage import database, sql
+from fleettrack.storage import arrays, database, sql
 
 _SQL = sql.queries("visits")
 _body = msgspec.msgpack.Encoder()
@@ -68,19 +67,27 @@ async def load_states(connection: database.Connection, tracker_ids: Iterable[int
     return {r[0]: State(tracker_id=r[0], version=r[1], settled_ms=r[2], fold=states.decode(r[3])) for r in rows}
 
 
-Shown = tuple[int | None, int | None, dt.datetime]
-"""What is shown of a tracker's newest fix beside its place: speed cm/s, course 0.1 degree, when it was received."""
+class Shown(msgspec.Struct, frozen=True):
+    """What is shown of a tracker's newest fix beside its place; NULL32 where the device said nothing."""
+
+    speed_cms: int
+    course_ddeg: int
+    received_ms: int
+
+
+Place = tuple[int, int, int, int]
+"""Tracker, time ms, lat_e7, lon_e7."""
 
 
 async def save_states(
     connection: database.Connection,
     saved: Sequence[State],
-    due_ms: Mapping[int, int | None],
-    shown: Mapping[tuple[int, int, int, int], Shown],
+    due_ms: Mapping[int, int],
+    shown: Mapping[Place, Shown],
 ) -> None:
     """Write states, each with the version after the one it was folded from.
 
-    `shown` has what is at hand by (tracker, time, lat, lon); the rest is read.
+    `shown` has what is at hand of their newest fixes; the rest is read.
 
     Raises:
         StaleConfiguration: somebody else folded one of them meanwhile.
@@ -88,40 +95,39 @@ async def save_states(
     kept = [(s, s.fold.last) for s in saved if s.fold.last is not None]
     if not kept:
         return
-    keys = [(s.tracker_id, *last.spot) for s, last in kept]
-    missing = [key for key in keys if key not in shown]
+    places = [(s.tracker_id, last.time_ms, last.lat_e7, last.lon_e7) for s, last in kept]
+    missing = [place for place in places if place not in shown]
     seen = dict(shown) | (await _read_shown(connection, missing) if missing else {})
+    beside = [seen[place] for place in places]
     parameters = {
-        "trackers": [s.tracker_id for s, _ in kept],
-        "versions": [s.version for s, _ in kept],
-        "newest": [units.utc(last.time_ms) for _, last in kept],
-        "lats": [last.lat_e7 for _, last in kept],
-        "lons": [last.lon_e7 for _, last in kept],
-        "speeds": [seen[key][0] for key in keys],
-        "courses": [seen[key][1] for key in keys],
-        "received": [seen[key][2] for key in keys],
-        "due": [_utc(due_ms.get(s.tracker_id)) for s, _ in kept],
-        "settled": [_utc(s.settled_ms) for s, _ in kept],
-        "folds": [states.encode(s.fold) for s, _ in kept],
+        "trackers": arrays.int8s([place[0] for place in places]),
+        "versions": arrays.int8s([s.version for s, _ in kept]),
+        "newest": arrays.times([place[1] for place in places]),
+        "lats": arrays.int4s([place[2] for place in places]),
+        "lons": arrays.int4s([place[3] for place in places]),
+        "speeds": arrays.int4s([b.speed_cms for b in beside]),
+        "courses": arrays.int4s([b.course_ddeg for b in beside]),
+        "received": arrays.times([b.received_ms for b in beside]),
+        "due": arrays.times([due_ms.get(place[0]) for place in places]),
+        "settled": arrays.times([s.settled_ms for s, _ in kept]),
+        "folds": arrays.byteas([states.encode(s.fold) for s, _ in kept]),
     }
     cursor = await connection.execute(_SQL["save_states"], parameters)
     if cursor.rowcount != len(kept):
         raise errors.StaleConfiguration("a tracker was folded by another worker meanwhile")
 
 
-async def _read_shown(
-    connection: database.Connection, keys: Sequence[tuple[int, int, int, int]]
-) -> dict[tuple[int, int, int, int], Shown]:
+async def _read_shown(connection: database.Connection, places: Sequence[Place]) -> dict[Place, Shown]:
     rows = await _fetch(
         connection,
         "shown",
-        trackers=[k[0] for k in keys],
-        times=[units.utc(k[1]) for k in keys],
-        lats=[k[2] for k in keys],
-        lons=[k[3] for k in keys],
+        trackers=arrays.int8s([p[0] for p in places]),
+        times=arrays.times([p[1] for p in places]),
+        lats=arrays.int4s([p[2] for p in places]),
+        lons=arrays.int4s([p[3] for p in places]),
     )
-    by_tracker = {r[0]: (r[1], r[2], r[3]) for r in rows}
-    return {k: by_tracker[k[0]] for k in keys}
+    by_tracker = {r[0]: Shown(r[1], r[2], r[3]) for r in rows}
+    return {p: by_tracker[p[0]] for p in places}
 
 
 def _utc(ms: int | None) -> Any:

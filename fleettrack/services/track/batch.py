@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import msgspec
+from collections.abc import Iterable, Sequence
 
 from fleettrack.domain import fix
 from fleettrack.services.track import delivery
 from fleettrack.storage import positions, trackers
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """One fix of the batch and where it stands in its delivery."""
-
-    fix: fix.Fix
-    delivery: int
-    index: int
-
-
 class Batch:
-    """The deliveries that share one transaction. Made afresh for each attempt to store them."""
+    """The deliveries that share one transaction. Made afresh for each attempt to store them.
+
+    Its fixes are numbered 0…; `owner[n]` is the delivery that fix n came in, `index[n]` its place there.
+    """
 
     def __init__(self, deliveries: Sequence[delivery.Delivery]) -> None:
         self.deliveries = deliveries
         self.answers = [
-            delivery.Answer(outcomes=[delivery.Outcome.PENDING] * len(d.messages), rejects=[]) for d in deliveries
+            delivery.Answer(outcomes=[int(delivery.Outcome.STATUS)] * len(d.messages), rejects=[]) for d in deliveries
         ]
-        self.items: list[Item] = []
+        self.fixes: list[fix.Fix] = []
+        self.owner: list[int] = []
+        self.index: list[int] = []
         self.held: list[trackers.Held] = []
         self.refused: list[trackers.Refused] = []
         self.columns: positions.Columns | None = None
         self.history: set[int] = set()  # trackers whose sender lifted the bound on late custody
-        self.late_from: dict[int, int] = {}  # tracker → time of its earliest fix that changes what was decided
         self._split()
 
     def _split(self) -> None:
         for d, parcel in enumerate(self.deliveries):
-            outcomes = self.answers[d].outcomes
             for i, message in enumerate(parcel.messages):
                 if type(message) is fix.Fix:
-                    self.items.append(Item(message, d, i))
+                    self.fixes.append(message)
+                    self.owner.append(d)
+                    self.index.append(i)
                 elif type(message) is fix.Reject:
                     self.refuse(d, i, message)
-                else:
-                    outcomes[i] = delivery.Outcome.STATUS
 
-    def settle(self, item: Item, outcome: delivery.Outcome) -> None:
-        """Note what became of a fix."""
-        self.answers[item.delivery].outcomes[item.index] = outcome
+    def settle(self, numbers: Iterable[int], outcome: delivery.Outcome) -> None:
+        """Note what became of fixes."""
+        answers, owner, index, became = self.answers, self.owner, self.index, int(outcome)
+        for n in numbers:
+            answers[owner[n]].outcomes[index[n]] = became
+
+    def refuse_fix(self, n: int, reason: str) -> None:
+        """Refuse a fix for one of REJECT_REASONS."""
+        reject = fix.Reject(reason=reason, raw=b"", detail=fix.REJECT_REASONS[reason], tracker=self.fixes[n].tracker)
+        self.refuse(self.owner[n], self.index[n], reject)
 
     def refuse(self, d: int, i: int, reject: fix.Reject) -> None:
         """Note a reject, to be kept and to be told to the sender."""

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fleettrack.domain import units
 from fleettrack.geofence import clock, state, track
 from fleettrack.geofence import fold as visit_fold
 from fleettrack.geofence.index import FenceIndex
@@ -199,7 +198,8 @@ class Folder:
             )
             for t, s in folded.items()
         ]
-        due = {s.tracker_id: clock.due_ms(s.fold, index) for s in saved}
+        moments = {s.tracker_id: clock.due_ms(s.fold, index) for s in saved if s.fold.machines}
+        due = {t: ms for t, ms in moments.items() if ms is not None}
         await visits.save_states(connection, saved, due, _shown(columns))
         self._folded = saved
 
@@ -247,17 +247,12 @@ def _bits(flags: int) -> list[int]:
     return [1 << i for i in range(flags.bit_length()) if flags >> i & 1]
 
 
-def _shown(columns: positions.Columns) -> dict[tuple[int, int, int, int], visits.Shown]:
-    """Return what a position shows beside its place, by (tracker, time, lat, lon), for the rows at hand."""
-    null = positions.NULL32
-    rows = zip(
-        columns.tracker_id.tolist(), columns.fix_time.tolist(), columns.lat_e7.tolist(), columns.lon_e7.tolist(),
-        columns.speed_cms.tolist(), columns.course_ddeg.tolist(), columns.received_at.tolist(), strict=True,
-    )  # fmt: skip
-    return {
-        (t, ms, lat, lon): (None if speed == null else speed, None if course == null else course, units.utc(received))
-        for t, ms, lat, lon, speed, course, received in rows
-    }
+def _shown(columns: positions.Columns) -> dict[visits.Place, visits.Shown]:
+    """Return what is shown of each tracker's newest row at hand (rows are in order of tracker and time)."""
+    last = np.flatnonzero(np.r_[columns.tracker_id[1:] != columns.tracker_id[:-1], len(columns) > 0])
+    names = ("tracker_id", "fix_time", "lat_e7", "lon_e7", "speed_cms", "course_ddeg", "received_at")
+    rows = zip(*(getattr(columns, name)[last].tolist() for name in names), strict=True)
+    return {(t, ms, lat, lon): visits.Shown(*beside) for t, ms, lat, lon, *beside in rows}
 
 
 async def _trusts(connection: database.Connection, steps: Sequence[diff.Step]) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+import msgspec
+
 from fleettrack.domain import fix
 from fleettrack.services.track import batch as batches
 from fleettrack.services.track import delivery
@@ -40,89 +42,94 @@ class Directory:
         return self._known.get(bare), secret
 
 
-class Identified:
-    """The fixes of known trackers that may be stored: columns of equal length."""
+class Identified(msgspec.Struct, eq=False):
+    """Numbers of the batch's fixes that may be stored, each with its tracker and the trust it comes with."""
 
-    def __init__(self) -> None:
-        self.items: list[batches.Item] = []
-        self.tracker_ids: list[int] = []
-        self.trusts: list[int] = []
+    numbers: list[int]
+    tracker_ids: list[int]
+    trusts: list[int]
+
+
+Verdict = tuple[int, int] | str | None
+"""(tracker id, trust), the reason of a reject, or None for an unknown tracker."""
 
 
 async def identify(
     batch: batches.Batch, connection: database.Connection, directory: Directory, epoch: int
 ) -> Identified:
     """Split the batch's fixes into those to store, those to hold and those to refuse."""
-    await directory.load(connection, epoch, {i.fix.tracker for i in batch.items if i.fix.tracker})
-    found = Identified()
-    unknown: list[batches.Item] = []
-    cache: dict[tuple[str, int], tuple[int, int] | fix.Reject | None] = {}
-    for item in batch.items:
-        key = (item.fix.tracker or "", item.delivery)
-        if key not in cache:
-            cache[key] = _judge(item.fix.tracker, batch.deliveries[item.delivery].sender, directory)
-        verdict = cache[key]
+    await directory.load(connection, epoch, {f.tracker for f in batch.fixes if f.tracker})
+    found = Identified([], [], [])
+    unknown: list[int] = []
+    verdicts = [_verdicts_of(parcel.sender) for parcel in batch.deliveries]
+    history = [parcel.history for parcel in batch.deliveries]
+    seen: dict[int, dict[str | None, Verdict]] = {}
+    for n, (f, d) in enumerate(zip(batch.fixes, batch.owner, strict=True)):
+        known = seen.setdefault(verdicts[d], {})
+        if f.tracker not in known:
+            known[f.tracker] = _judge(f.tracker, batch.deliveries[d].sender, directory)
+        verdict = known[f.tracker]
         if verdict is None:
-            unknown.append(item)
-        elif isinstance(verdict, fix.Reject):
-            batch.refuse(item.delivery, item.index, verdict)
+            unknown.append(n)
+        elif isinstance(verdict, str):
+            batch.refuse_fix(n, verdict)
         else:
-            found.items.append(item)
+            found.numbers.append(n)
             found.tracker_ids.append(verdict[0])
             found.trusts.append(verdict[1])
-            if batch.deliveries[item.delivery].history:
+            if history[d]:
                 batch.history.add(verdict[0])
     if unknown:
         await _hold(batch, connection, unknown)
     return found
 
 
-def _judge(identity: str | None, sender: delivery.Sender, directory: Directory) -> tuple[int, int] | fix.Reject | None:
-    """Return (tracker id, trust), a reject, or None for an unknown tracker."""
+def _verdicts_of(sender: delivery.Sender) -> int:
+    """Return what tells senders apart as far as a verdict goes: their trust, and the carrier whose key it is."""
+    return (sender.carrier_id or 0) * 16 + int(sender.trust)
+
+
+def _judge(identity: str | None, sender: delivery.Sender, directory: Directory) -> Verdict:
     if not identity:
-        return _reject("no_identity", identity)
+        return "no_identity"
     tracker, secret = directory.get(identity)
     if tracker is None:
         return None
     trust = sender.trust
     if sender.carrier_id is not None and tracker.carrier_id != sender.carrier_id:
-        return _reject("not_yours", identity)
+        return "not_yours"
     if secret is not None or (tracker.secret_sha256 is not None and trust < fix.Trust.SECRET_IN_ID):
         digest = hashlib.sha256((secret or "").encode()).digest()
         if tracker.secret_sha256 is None or not hmac.compare_digest(digest, tracker.secret_sha256):
-            return _reject("secret", identity.partition(SECRET_MARK)[0])
+            return "secret"
         trust = max(trust, fix.Trust.SECRET_IN_ID)
     if trust < tracker.minimum_trust:
-        return _reject("source", identity)
+        return "source"
     return tracker.id, int(trust)
 
 
-def _reject(reason: str, identity: str | None) -> fix.Reject:
-    return fix.Reject(reason=reason, raw=b"", detail=fix.REJECT_REASONS[reason], tracker=identity)
-
-
-async def _hold(batch: batches.Batch, connection: database.Connection, unknown: list[batches.Item]) -> None:
+async def _hold(batch: batches.Batch, connection: database.Connection, unknown: list[int]) -> None:
     """Keep the pings of unknown trackers until they are claimed, as far as there is room."""
     wanted = []
-    for item in unknown:
-        parcel = batch.deliveries[item.delivery]
+    for n in unknown:
+        parcel = batch.deliveries[batch.owner[n]]
         wanted.append(
             trackers.Held(
-                identity=(item.fix.tracker or "").partition(SECRET_MARK)[0],
+                identity=(batch.fixes[n].tracker or "").partition(SECRET_MARK)[0],
                 source=parcel.sender.source,
                 api_key_id=parcel.sender.api_key_id,
                 received_ms=parcel.received_ms,
                 protocol=parcel.sender.protocol,
                 trust=parcel.sender.trust,
-                fix=item.fix,
+                fix=batch.fixes[n],
             )
         )
     identities, sources = await trackers.held_count(connection, wanted)
-    for item, held in zip(unknown, wanted, strict=True):
+    for n, held in zip(unknown, wanted, strict=True):
         if identities.get(held.identity, 0) >= HELD_PER_IDENTITY or sources.get(held.source, 0) >= HELD_PER_SOURCE:
-            batch.refuse(item.delivery, item.index, _reject("held_full", held.identity))
+            batch.refuse_fix(n, "held_full")
             continue
         identities[held.identity] = identities.get(held.identity, 0) + 1
         sources[held.source] = sources.get(held.source, 0) + 1
         batch.held.append(held)
-        batch.settle(item, delivery.Outcome.HELD)
+        batch.settle([n], delivery.Outcome.HELD)

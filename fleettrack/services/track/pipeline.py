@@ -63,13 +63,13 @@ class Pipeline:
     async def _take(self, batch: batches.Batch, connection: database.Connection, epoch: int) -> set[int]:
         """Bring a batch into the database; return the consignments whose journeys it concerns."""
         found = await identify.identify(batch, connection, self._directory, epoch)
-        groups = screen.screen(batch, found)
+        copies = screen.screen(batch, found)
         concerned: set[int] = set()
         columns = batch.columns
         if columns is not None and len(columns):
             await locks.lock_trackers(connection, np.unique(columns.tracker_id).tolist())
             known, changed = await positions.store(connection, columns)
-            screen.report(batch, groups, known)
+            screen.report(batch, copies, known)
             index = await self._index(connection, epoch)
             seen = _seen(columns, known, changed, frozenset(batch.history))
             changes = await self._folder.fold(connection, seen, index)

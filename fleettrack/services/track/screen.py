@@ -24,64 +24,63 @@ _MERGED_BY_MAXIMUM = (
 )  # fmt: skip
 
 
-def screen(batch: batches.Batch, found: identify.Identified) -> list[list[batches.Item]]:
-    """Fill `batch.columns`; return for each row the items that are copies of it, the first one leading.
+Copies = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+"""Numbers of fixes, those that are copies of one another side by side; and where each row's copies start."""
+
+
+def screen(batch: batches.Batch, found: identify.Identified) -> Copies:
+    """Fill `batch.columns`; return which fixes each of its rows stands for.
 
     Fixes whose time cannot be kept are refused.
     """
-    items, tracker_ids, trusts = _refuse_times(batch, found)
-    columns = _columns(batch, items, tracker_ids, trusts)
+    numbers = np.array(found.numbers, np.int64)
+    owner = np.array(batch.owner, np.int64)[numbers]
+    fixes = [batch.fixes[n] for n in found.numbers]
+    columns = _columns(batch, fixes, owner)
+    columns.tracker_id = np.array(found.tracker_ids, np.int64)
+    columns.trust = np.array(found.trusts, np.int16)
+    kept = (columns.fix_time >= GPS_EPOCH_MS) & (columns.fix_time <= columns.received_at + FAR_FUTURE_MS)
+    if not kept.all():
+        for n in numbers[~kept].tolist():
+            batch.refuse_fix(n, "time_range")
+        columns, numbers = take(columns, np.flatnonzero(kept)), numbers[kept]
     _flag(columns)
-    batch.columns, groups = _merge(columns, items)
-    return groups
+    batch.columns, copies = _merge(columns, numbers)
+    return copies
 
 
-def _refuse_times(batch: batches.Batch, found: identify.Identified) -> tuple[list[batches.Item], list[int], list[int]]:
-    items, tracker_ids, trusts = [], [], []
-    for item, tracker_id, trust in zip(found.items, found.tracker_ids, found.trusts, strict=True):
-        received = batch.deliveries[item.delivery].received_ms
-        if GPS_EPOCH_MS <= item.fix.time_ms <= received + FAR_FUTURE_MS:
-            items.append(item)
-            tracker_ids.append(tracker_id)
-            trusts.append(trust)
-        else:
-            reject = fix.Reject(
-                reason="time_range", raw=b"", detail=fix.REJECT_REASONS["time_range"], tracker=item.fix.tracker
-            )
-            batch.refuse(item.delivery, item.index, reject)
-    return items, tracker_ids, trusts
-
-
-def _columns(
-    batch: batches.Batch, items: list[batches.Item], tracker_ids: list[int], trusts: list[int]
-) -> positions.Columns:
-    fixes = [item.fix for item in items]
-    received = [d.received_ms for d in batch.deliveries]
-    protocols = [int(d.sender.protocol) for d in batch.deliveries]
-
-    def number(values: list[int | None], null: int, kind: type[Any]) -> np.ndarray[Any, Any]:
-        low, high = (-(2**31) + 1, 2**31 - 1) if kind is np.int32 else (-(2**15) + 1, 2**15 - 1)
-        return np.array([null if v is None else min(max(v, low), high) for v in values], kind)
-
+def _columns(batch: batches.Batch, fixes: list[fix.Fix], owner: np.ndarray[Any, Any]) -> positions.Columns:
+    received = np.array([d.received_ms for d in batch.deliveries], np.int64)
+    protocols = np.array([d.sender.protocol for d in batch.deliveries], np.int16)
+    none = np.empty(0, np.int64)
     return positions.Columns(
-        tracker_id=np.array(tracker_ids, np.int64),
+        tracker_id=none,
         fix_time=np.array([f.time_ms for f in fixes], np.int64),
         lat_e7=np.array([f.lat_e7 for f in fixes], np.int32),
         lon_e7=np.array([f.lon_e7 for f in fixes], np.int32),
-        received_at=np.array([received[i.delivery] for i in items], np.int64),
-        speed_cms=number([f.speed_cms for f in fixes], _NULL32, np.int32),
-        course_ddeg=number([f.course_ddeg for f in fixes], _NULL32, np.int32),
-        altitude_dm=number([f.altitude_dm for f in fixes], _NULL32, np.int32),
-        accuracy_dm=number([f.accuracy_dm for f in fixes], _NULL32, np.int32),
-        hdop_centi=number([f.hdop_centi for f in fixes], _NULL32, np.int32),
-        satellites=number([f.satellites for f in fixes], _NULL16, np.int16),
-        quality=number([f.quality for f in fixes], _NULL16, np.int16),
-        battery_pct=number([f.battery_pct for f in fixes], _NULL16, np.int16),
+        received_at=received[owner],
+        speed_cms=_numbers([f.speed_cms for f in fixes], _NULL32),
+        course_ddeg=_numbers([f.course_ddeg for f in fixes], _NULL32),
+        altitude_dm=_numbers([f.altitude_dm for f in fixes], _NULL32),
+        accuracy_dm=_numbers([f.accuracy_dm for f in fixes], _NULL32),
+        hdop_centi=_numbers([f.hdop_centi for f in fixes], _NULL32),
+        satellites=_numbers([f.satellites for f in fixes], _NULL16),
+        quality=_numbers([f.quality for f in fixes], _NULL16),
+        battery_pct=_numbers([f.battery_pct for f in fixes], _NULL16),
         flags=np.array([f.flags for f in fixes], np.int16),
-        trust=np.array(trusts, np.int16),
-        protocol=np.array([protocols[i.delivery] for i in items], np.int16),
+        trust=none.astype(np.int16),
+        protocol=protocols[owner],
         attributes=[f.attributes for f in fixes],
     )
+
+
+def _numbers(values: list[int | None], null: int) -> np.ndarray[Any, Any]:
+    """Return a column of the width that `null` is the least value of; what does not fit is cut to what does."""
+    kind = np.int32 if null == _NULL32 else np.int16
+    if values.count(None) == len(values):
+        return np.full(len(values), null, kind)
+    wide = np.array([null if v is None else v for v in values], np.int64)
+    return np.where(wide == null, wide, np.clip(wide, null + 1, -null - 1)).astype(kind)
 
 
 def _flag(columns: positions.Columns) -> None:
@@ -96,26 +95,26 @@ def _flag(columns: positions.Columns) -> None:
     flags[doubt] |= int(fix.Flag.INACCURATE)
 
 
-def _merge(columns: positions.Columns, items: list[batches.Item]) -> tuple[positions.Columns, list[list[batches.Item]]]:
+def _merge(columns: positions.Columns, numbers: np.ndarray[Any, Any]) -> tuple[positions.Columns, Copies]:
     """Make copies of one fix one row, the way the database merges them (positions.sql, stage_insert)."""
     order = np.lexsort((columns.lon_e7, columns.lat_e7, columns.fix_time, columns.tracker_id))
     keys = (columns.tracker_id, columns.fix_time, columns.lat_e7, columns.lon_e7)
     new = np.ones(len(order), bool)
     if len(order) > 1:
         new[1:] = np.logical_or.reduce([k[order][1:] != k[order][:-1] for k in keys])
-    if new.all():
-        return take(columns, order), [[items[i]] for i in order]
     starts = np.flatnonzero(new)
     merged = take(columns, order[starts])
+    copies = numbers[order], starts
+    if new.all():
+        return merged, copies
     for name in _MERGED_BY_MAXIMUM:
         setattr(merged, name, np.maximum.reduceat(getattr(columns, name)[order], starts))
     merged.received_at = np.minimum.reduceat(columns.received_at[order], starts)
     merged.protocol = np.minimum.reduceat(columns.protocol[order], starts)
     merged.flags = np.bitwise_or.reduceat(columns.flags[order], starts)
-    ends = np.append(starts[1:], len(order))
-    members = [sorted(order[a:b].tolist()) for a, b in zip(starts, ends, strict=True)]
+    members = np.split(order, starts[1:])
     merged.attributes = [_merge_attributes([columns.attributes[i] for i in group]) for group in members]
-    return merged, [[items[i] for i in group] for group in members]
+    return merged, copies
 
 
 def _merge_attributes(copies: list[dict[str, Any] | None]) -> dict[str, Any] | None:
@@ -130,11 +129,10 @@ def take(columns: positions.Columns, rows: np.ndarray[Any, Any]) -> positions.Co
     return positions.Columns(**picked, attributes=[columns.attributes[i] for i in rows])
 
 
-def report(batch: batches.Batch, groups: list[list[batches.Item]], known: list[int]) -> None:
+def report(batch: batches.Batch, copies: Copies, known: list[int]) -> None:
     """Tell each fix whether it was accepted or known before; further copies in the batch are duplicates."""
-    known_rows = set(known)
-    for row, group in enumerate(groups):
-        first, *copies = group
-        batch.settle(first, delivery.Outcome.DUPLICATE if row in known_rows else delivery.Outcome.ACCEPTED)
-        for copy in copies:
-            batch.settle(copy, delivery.Outcome.DUPLICATE)
+    numbers, starts = copies
+    fresh = np.ones(len(starts), bool)
+    fresh[known] = False
+    batch.settle(numbers.tolist(), delivery.Outcome.DUPLICATE)
+    batch.settle(np.minimum.reduceat(numbers, starts)[fresh].tolist(), delivery.Outcome.ACCEPTED)

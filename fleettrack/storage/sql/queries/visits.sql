@@ -4,12 +4,16 @@ FROM tracker_state WHERE tracker_id = ANY(%(trackers)s::bigint[])
 
 -- :name save_states
 -- Write states whose version is the next one; a row that is left out was folded by somebody else meanwhile.
+-- The least integer and -infinity stand for NULL (storage/arrays.py).
 INSERT INTO tracker_state AS t (
     tracker_id, version, newest_time, lat_e7, lon_e7, speed_cms, course_ddeg, received_at, due_at, settled_at, fold)
-SELECT * FROM unnest(
+SELECT tracker_id, version, newest, lat, lon, NULLIF(speed, -2147483648), NULLIF(course, -2147483648), received,
+    NULLIF(due, '-infinity'), NULLIF(settled, '-infinity'), fold
+FROM unnest(
     %(trackers)s::bigint[], %(versions)s::bigint[], %(newest)s::timestamptz[], %(lats)s::int[], %(lons)s::int[],
     %(speeds)s::int[], %(courses)s::int[], %(received)s::timestamptz[], %(due)s::timestamptz[],
     %(settled)s::timestamptz[], %(folds)s::bytea[])
+    AS s (tracker_id, version, newest, lat, lon, speed, course, received, due, settled, fold)
 ON CONFLICT (tracker_id) DO UPDATE SET
     version = excluded.version, newest_time = excluded.newest_time, lat_e7 = excluded.lat_e7,
     lon_e7 = excluded.lon_e7, speed_cms = excluded.speed_cms, course_ddeg = excluded.course_ddeg,
@@ -19,7 +23,8 @@ WHERE t.version = excluded.version - 1
 
 -- :name shown
 -- The newest fix of each tracker as it is shown.
-SELECT t.id, p.speed_cms, p.course_ddeg, p.received_at
+SELECT t.id, coalesce(p.speed_cms, -2147483648), coalesce(p.course_ddeg, -2147483648),
+    (extract(epoch FROM p.received_at) * 1000)::bigint
 FROM unnest(%(trackers)s::bigint[], %(times)s::timestamptz[], %(lats)s::int[], %(lons)s::int[])
     AS t (id, fix_time, lat_e7, lon_e7)
 JOIN position p ON p.tracker_id = t.id
