@@ -5,6 +5,7 @@ Source: GS1 General Specifications, sections 7.9 (check digit) and 7.11 (the 82 
 
 from __future__ import annotations
 
+import functools
 import re
 
 from fleettrack.domain import errors
@@ -23,6 +24,7 @@ def check_digit(digits: str) -> str:
     return str(-total % 10)
 
 
+@functools.lru_cache(4_096)  # products are few where serials are many
 def gtin14(text: str) -> str:
     """Return a GTIN of 8, 12, 13 or 14 digits in its form of 14.
 

@@ -73,6 +73,8 @@ def parse(text: str) -> Name | None:
     Raises:
         Invalid: it has the form of a link, but names no serial or unit, or a malformed one.
     """
+    if ":" not in text and "%" not in text:
+        return None
     if _ENCODED_LINK.match(text):
         text = urls.unquote(text)
     if text.startswith(OWN + ":"):

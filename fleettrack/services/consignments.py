@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from fleettrack.domain import errors
 from fleettrack.services import checks, editing, planning
@@ -30,8 +30,8 @@ async def create(editor: planning.Planner, form: forms.NewConsignment, *, now: d
         plan = plans.resolve(draft, looked_up, checks.moment(None, now), problems)
         if plan is None:
             raise _refused(problems)
-        created = await writing.create(connection, {0: plan}, known_since)
-        await _add_items(edit, form.items, created, list(draft.stops), known_since, problems)
+        ids = await writing.create(connection, {0: plan}, known_since)
+        await _add_items(edit, form.items, plan, ids, list(draft.stops), known_since)
         return await _told(connection, form.ref)
 
 
@@ -69,7 +69,7 @@ async def add_items(
             first_seq=pickups[0],
             last_seq=max(s.seq for s in stops if s.role == "drop"),
         )
-        await _add_items(edit, new, {0: (plan, locked.id)}, [s.seq for s in stops], known_since, Problems())
+        await _add_items(edit, new, plan, {0: locked.id}, [s.seq for s in stops], known_since)
         return await _told(connection, ref)
 
 
@@ -177,13 +177,13 @@ def _text(moment: dt.datetime | None) -> str | None:
 async def _add_items(
     edit: editing.Edit,
     new: Sequence[forms.NewItem],
-    created: dict[int, tuple[plans.Plan, int]],
+    plan: plans.Plan,
+    ids: Mapping[int, int],
     stops: Sequence[int],
     known: dt.datetime,
-    problems: Problems,
 ) -> None:
-    plan, _ = created[0]
     connection = edit.connection
+    problems = Problems()
     gathered = items.Items(problems)
     staged = [row for i, item in enumerate(new) if (row := gathered.add(_item(item, i, plan.consignor)))]
     gathered.check_units()
@@ -193,12 +193,13 @@ async def _add_items(
     await staging.create(connection)
     await staging.copy(connection, _once([*staged, *gathered.unit_rows(ends)]))
     await writing.check_ways(connection, gathered, {0: stops}, ends, _place, problems)
-    await staging.set_plans(connection, writing.plan_rows(created, known))
+    await staging.set_plans(connection, writing.plan_rows({0: plan}, known))
+    await staging.set_consignments(connection, ids)
     await staging.settle(connection)
     await writing.check_goods(connection, _place, problems)
     if problems.count:
         raise _refused(problems)
-    await writing.write(edit, created, "people", known)
+    await writing.write(edit, {0: plan}, ids, "people", known)
 
 
 def _item(form: forms.NewItem, index: int, consignor: str) -> items.Item:

@@ -23,7 +23,6 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     """What the items of a consignment need to know of it."""
 
     plan: int
-    consignment_id: int
     consignor: str
     consignor_id: int
     since: dt.datetime
@@ -95,10 +94,9 @@ async def astray(
 
 
 async def set_plans(connection: database.Connection, plans: Sequence[PlanRow]) -> None:
-    """Say which consignments the staged items belong to."""
+    """Say what the plans are that the staged items go by."""
     values = {
         "plans": [p.plan for p in plans],
-        "consignments": [p.consignment_id for p in plans],
         "consignors": [p.consignor for p in plans],
         "consignor_ids": [p.consignor_id for p in plans],
         "since": [p.since for p in plans],
@@ -106,6 +104,11 @@ async def set_plans(connection: database.Connection, plans: Sequence[PlanRow]) -
         "lasts": [p.last_seq for p in plans],
     }
     await connection.execute(_SQL["plans"], values)
+
+
+async def set_consignments(connection: database.Connection, ids: Mapping[int, int]) -> None:
+    """Say which consignment each plan is, once there is one."""
+    await connection.execute(_SQL["consignments"], {"plans": list(ids), "consignments": list(ids.values())})
 
 
 async def plans_with_new(connection: database.Connection) -> list[int]:

@@ -16,6 +16,9 @@ from fleettrack.storage import containment, staging
 MIXED = None
 """Instead of where it goes: the contents of a unit go to different stops, or with different consignments."""
 
+NOWHERE = (0, 0)
+"""First and last stop of a plan that has problems: nothing of it will be written."""
+
 Way = tuple[int, int | None, int | None]
 """Which plan an item goes with, from which stop and to which; None as long as nobody said."""
 
@@ -51,11 +54,6 @@ class Unit(msgspec.Struct, kw_only=True):
     own_line: Where | None = None  # the one that names it without a serial
     parent: str = ""
     ways: set[Way] = msgspec.field(default_factory=set)
-
-
-@functools.lru_cache(4_096)
-def _gtin(text: str) -> str:
-    return gs1.gtin14(text)
 
 
 @functools.lru_cache(4_096)
@@ -129,7 +127,7 @@ class Items:
     def _serial(self, item: Item) -> staging.Row | None:
         column, value = "gtin", item.gtin
         try:
-            gtin = _gtin(item.gtin) if item.gtin else None
+            gtin = gs1.gtin14(item.gtin) if item.gtin else None
             column, value = "serial", item.serial
             name = _name(item, gtin)
             column, value = "lot", item.lot
@@ -147,7 +145,7 @@ class Items:
             self._check_nesting(code)
 
     def unit_rows(self, ends: Mapping[int, tuple[int, int]]) -> list[staging.Row]:
-        """Return the rows of all units, given first pickup and last drop of each plan; only if all is well so far."""
+        """Return the rows of all units, given first pickup and last drop of each plan; only where they nest well."""
         ways = self._ways(ends)
         rows = []
         for code, unit in self._units.items():
@@ -201,7 +199,7 @@ class Items:
 def full(way: Way, ends: Mapping[int, tuple[int, int]]) -> tuple[int, int, int]:
     """Return where something goes with the defaults filled in: from the first pickup to the last drop."""
     plan, from_stop, to_stop = way
-    first, last = ends[plan]
+    first, last = ends.get(plan, NOWHERE)
     return plan, first if from_stop is None else from_stop, last if to_stop is None else to_stop
 
 

@@ -99,13 +99,14 @@ _CHECKS: dict[staging.Check, Callable[..., tuple[str, str, str]]] = {
 
 
 async def write(
-    edit: editing.Edit, plans: Mapping[int, tuple[Plan, int]], source: str, known: dt.datetime
+    edit: editing.Edit, plans: Mapping[int, Plan], ids: Mapping[int, int], source: str, known: dt.datetime
 ) -> staging.Counts:
-    """Write what is staged, given each plan with its consignment's id; whatever that concerns is decided again."""
+    """Write what is staged, given each plan and its consignment's id; whatever that concerns is decided again."""
     connection = edit.connection
+    await staging.set_consignments(connection, ids)
     batches = {}
     for number in await staging.plans_with_new(connection):
-        plan, _ = plans[number]
+        plan = plans[number]
         batches[number] = await stored.new_batch(
             connection,
             issuer_id=plan.new.consignor_id,
@@ -117,15 +118,15 @@ async def write(
         await staging.set_batches(connection, batches)
     counts = await staging.write(connection, known)
     for number, batch_id in batches.items():
-        plan, _ = plans[number]
+        plan = plans[number]
         first = objects.commissioned(batch_id, plan.new.consignor_id, plan.pickup_place_id, since(plan, known))
         await ledger.append(connection, first)
     before = await staging.known_objects(connection)
     if before:
-        await _check_depth(connection, before, min(since(plan, known) for plan, _ in plans.values()))
+        await _check_depth(connection, before, min(since(plan, known) for plan in plans.values()))
         await assignments.link_within(connection, before)
         edit.touch_consignments(await containment.concerned(connection, before))
-    edit.touch_consignments(id_ for _, id_ in plans.values())
+    edit.touch_consignments(ids.values())
     return counts
 
 
@@ -134,28 +135,25 @@ def since(plan: Plan, known: dt.datetime) -> dt.datetime:
     return min(plan.new.effective_from, known)
 
 
-def plan_rows(plans: Mapping[int, tuple[Plan, int]], known: dt.datetime) -> list[staging.PlanRow]:
+def plan_rows(plans: Mapping[int, Plan], known: dt.datetime) -> list[staging.PlanRow]:
     """Return what the items need to know of each plan."""
     return [
         staging.PlanRow(
             plan=number,
-            consignment_id=id_,
             consignor=plan.consignor,
             consignor_id=plan.new.consignor_id,
             since=since(plan, known),
             first_seq=plan.first_seq,
             last_seq=plan.last_seq,
         )
-        for number, (plan, id_) in plans.items()
+        for number, plan in plans.items()
     ]
 
 
-async def create(
-    connection: database.Connection, plans: Mapping[int, Plan], known: dt.datetime
-) -> dict[int, tuple[Plan, int]]:
-    """Keep the consignments themselves; return each plan with its consignment's id."""
+async def create(connection: database.Connection, plans: Mapping[int, Plan], known: dt.datetime) -> dict[int, int]:
+    """Keep the consignments themselves; return their ids by plan."""
     ids = await consignments.create(connection, [plan.new for plan in plans.values()], known)
-    return {number: (plan, ids[plan.new.ref]) for number, plan in plans.items()}
+    return {number: ids[plan.new.ref] for number, plan in plans.items()}
 
 
 async def _check_depth(connection: database.Connection, object_ids: Sequence[int], at: dt.datetime) -> None:

@@ -20,7 +20,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS goods_stage (LIKE item_stage, object_id big
 ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS plan_stage (
     plan integer PRIMARY KEY,
-    consignment_id bigint NOT NULL,
+    consignment_id bigint,
     consignor text NOT NULL,
     consignor_id bigint NOT NULL,
     since timestamptz NOT NULL,
@@ -93,9 +93,13 @@ JOIN unnest(%(plans)s::int[], %(from_seqs)s::int[], %(to_seqs)s::int[]) AS wrong
 ORDER BY g.line LIMIT %(limit)s::int
 
 -- :name plans
-INSERT INTO plan_stage (plan, consignment_id, consignor, consignor_id, since, first_seq, last_seq)
-SELECT * FROM unnest(%(plans)s::int[], %(consignments)s::bigint[], %(consignors)s::text[], %(consignor_ids)s::bigint[],
-    %(since)s::timestamptz[], %(firsts)s::int[], %(lasts)s::int[])
+INSERT INTO plan_stage (plan, consignor, consignor_id, since, first_seq, last_seq)
+SELECT * FROM unnest(%(plans)s::int[], %(consignors)s::text[], %(consignor_ids)s::bigint[], %(since)s::timestamptz[],
+    %(firsts)s::int[], %(lasts)s::int[])
+
+-- :name consignments
+UPDATE plan_stage p SET consignment_id = c.consignment_id
+FROM unnest(%(plans)s::int[], %(consignments)s::bigint[]) AS c (plan, consignment_id) WHERE c.plan = p.plan
 
 -- :name with_new
 SELECT DISTINCT plan FROM goods_stage WHERE NOT known ORDER BY plan
