@@ -37,6 +37,8 @@ class Metrics:
         self.connections = self._gauge("connections", "Open TCP connections of trackers.")
         self.closed_connections = counter("closed_connections", "TCP connections that we closed.", "reason")
         self.stalls = counter("stalled_reads", "Times a TCP connection was not read for a while.", "reason")
+        self.kernel_drops: list[Callable[[], int | None]] = []  # of each UDP socket
+        self.watch("udp_kernel_drops", "Datagrams that found a full buffer.", self._kernel_drops, counter=True)
         self.spooled = counter("spooled_messages", "Messages put on disk while the database was away.")
         self.drained = counter("drained_messages", "Messages taken from the disk spool and committed.")
         self.spool_faults = counter("spool_faults", "Failed writes to the disk spool.")
@@ -55,6 +57,9 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"fleettrack_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def _kernel_drops(self) -> int:
+        return sum(drops() or 0 for drops in self.kernel_drops)
 
     def watch(self, name: str, text: str, value: Callable[[], float | None], *, counter: bool = False) -> None:
         """Add a figure that is asked for whenever metrics are read; None leaves it out."""

@@ -59,13 +59,13 @@ class Recorder:
 
 
 class Door:
-    """An intake before a recorder, with its spool in a folder; `async with` it."""
+    """An intake before a recorder, or what else is to stand behind it; its spool in a folder; `async with` it."""
 
-    def __init__(self, folder: Path, *, spool_bytes: int = 1 << 30) -> None:
+    def __init__(self, folder: Path, *, spool_bytes: int = 1 << 30, behind: intake.Pipeline | None = None) -> None:
         self.pipeline = Recorder()
         self.metrics = metrics.Metrics()
         self.spool = spool.Spool(folder, spool_bytes, on_fault=self.metrics.spool_faults.inc)
-        self.intake = intake.Intake(self.pipeline, self.spool, self.metrics)
+        self.intake = intake.Intake(behind or self.pipeline, self.spool, self.metrics)
         self._drain: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Door:

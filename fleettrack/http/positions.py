@@ -88,7 +88,7 @@ def _said(messages: Sequence[fix.Message], answer: delivery.Answer) -> dict[str,
     }
     said["rejects"] = [
         {"index": index if reject.index is None else reject.index, "reason": reject.reason, "detail": reject.detail}
-        for index, reject in answer.rejects
+        for index, reject in sorted(answer.rejects, key=lambda r: r[0])
     ]
     named = [
         {"id": message.ping_id, "outcome": delivery.Outcome(outcome).name.lower()}

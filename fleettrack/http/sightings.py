@@ -65,7 +65,7 @@ def position(p: views.Position) -> dict[str, Any]:
     """Return a stored fix in the units people use; null for what was not sent."""
     return {
         "tracker": p.tracker,
-        "time": p.fix_time,
+        "time": p.fix_time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "lat": p.lat_e7 / fix.E7,
         "lon": p.lon_e7 / fix.E7,
         "speed_mps": _over(p.speed_cms, 100),

@@ -44,6 +44,7 @@ class Listener:
         self._reading = False
         self._closing = False
         self._socket: socket.socket | None = None
+        self._drops: int | None = None  # by the kernel, until the socket was closed
         self.port = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -54,6 +55,7 @@ class Listener:
         _enlarge(self._socket)
         self._socket.bind(address)
         self.port = self._socket.getsockname()[1]
+        self._metrics.kernel_drops.append(self._dropped_by_kernel)
         self._read(True)
 
     async def close(self, grace_s: float = 5.0) -> None:
@@ -69,12 +71,12 @@ class Listener:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._drops = self._dropped_by_kernel()
         self._socket.close()
         self._socket = None
 
-    def dropped_by_kernel(self) -> int | None:
-        """Return how many datagrams found the socket's buffer full, None where the system does not tell."""
-        return None if self._socket is None else kernel_drops(self._socket)
+    def _dropped_by_kernel(self) -> int | None:
+        return self._drops if self._socket is None else kernel_drops(self._socket)
 
     def read(self) -> int:
         """Read what is there, within a bound, and send it on; return how many datagrams it was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable
@@ -13,9 +14,10 @@ import aiohttp
 import pytest
 from recording import Door
 
+from fleettrack import metrics
 from fleettrack.http import app, context
 from fleettrack.services import custody, keys, planning
-from fleettrack.services.track import pipeline
+from fleettrack.services.track import batcher, pipeline
 from fleettrack.storage import database
 
 
@@ -45,11 +47,26 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def serving(url: str, folder: Path, **limits: int) -> AsyncIterator[Api]:
+async def running(processor: batcher.Processor) -> AsyncIterator[batcher.Batcher]:
+    gather = batcher.Batcher(processor)
+    task = asyncio.create_task(gather.run())
+    try:
+        yield gather
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@contextlib.asynccontextmanager
+async def serving(url: str, folder: Path, *, real: bool = False, **limits: int) -> AsyncIterator[Api]:
     db = database.Database(url)
     await db.open()
-    async with Door(folder) as door, aiohttp.ClientSession() as session:
-        line = pipeline.Pipeline(db, custody.Custody(), door.metrics)
+    line = pipeline.Pipeline(db, custody.Custody(), metrics.Metrics())
+    async with (
+        running(line) as gather,
+        Door(folder, behind=gather if real else None) as door,
+        aiohttp.ClientSession() as session,
+    ):
         services = context.Services(
             database=db,
             editor=planning.Planner(db, line),
@@ -84,11 +101,11 @@ Serving = Callable[..., AbstractAsyncContextManager[Api]]
 
 @pytest.fixture
 def serve(database_url: str, tmp_path: Path) -> Serving:
-    """`async with serve(body_bytes=…) as api`: the application with limits of its own."""
+    """`async with serve(body_bytes=…) as api`: with limits of its own, or `real=True` with the pipeline behind it."""
     return lambda **limits: serving(database_url, tmp_path, **limits)
 
 
 @pytest.fixture
 async def api(serve: Serving) -> AsyncIterator[Api]:
-    async with serve() as running:
-        yield running
+    async with serve() as one:
+        yield one

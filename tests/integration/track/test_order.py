@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-import conftest
+import databases
 import ground
 import hypothesis
 from hypothesis import strategies as st
@@ -93,10 +93,10 @@ def test_any_order_batching_and_repetition_end_the_same(template: dict[str, str]
     rng.shuffle(shuffled)
     mixed = [([f], received, protocol[f]) for f in shuffled]
     newest_first = parcels(sorted(fixes, key=lambda f: -f.time_ms))
-    with conftest.fresh_database(template) as a, conftest.fresh_database(template) as b:
+    with databases.fresh(template) as a, databases.fresh(template) as b:
         expected = asyncio.run(tell(a, by_one, end_ms))
         assert asyncio.run(tell(b, mixed, end_ms)) == expected
-    with conftest.fresh_database(template) as c:
+    with databases.fresh(template) as c:
         found = asyncio.run(tell(c, newest_first, end_ms))
         assert found[1:] == expected[1:]
 
