@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -112,7 +113,7 @@ def load(**given: object) -> Settings:
     """Return the settings; `given` (from the command line, None where not said) wins.
 
     Raises:
-        Invalid: a setting has a wrong value or an unknown name.
+        Invalid: a setting has a wrong value or an unknown name, or the file is no TOML.
     """
     try:
         return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
@@ -120,6 +121,8 @@ def load(**given: object) -> Settings:
         problems = [{"place": ".".join(map(str, e["loc"])), "reason": e["msg"]} for e in exc.errors()]
         said = "; ".join(f"{p['place']}: {p['reason']}" for p in problems)
         raise errors.Invalid(f"the settings cannot be used: {said}", problems=problems) from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise errors.Invalid(f"{FILE} cannot be read: {exc}", problems=[{"place": FILE, "reason": str(exc)}]) from exc
 
 
 def default_data_dir() -> Path:

@@ -146,12 +146,12 @@ def _acting(form: type[_F], act: Callable[[Asked, _F], Awaitable[Any]], *, statu
     return handle
 
 
-def of_carrier(asked: Asked, thing: _R, carrier: str | None) -> _R:
-    """Return a thing that the caller may see.
+def of_carrier(asked: Asked, thing: _R, *carriers: str | None) -> _R:
+    """Return a thing of these carriers, if the caller may see it.
 
     Raises:
         NotFound: it is another carrier's, which is all that this one is told.
     """
-    if asked.carrier is not None and asked.carrier != carrier:
+    if asked.carrier is not None and asked.carrier not in carriers:
         raise errors.NotFound("there is no such thing, or it is another carrier's")
     return thing
