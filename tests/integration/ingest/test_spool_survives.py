@@ -31,15 +31,20 @@ asyncio.run(main())
 """
 
 
-async def test_nothing_promised_is_missing_after_a_kill(tmp_path):
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+def killed_writer(folder):
+    """Let a process put deliveries until it is killed; return those it said were safe."""
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True)
     try:
         promised = [int(writer.stdout.readline()) for _ in range(200)]
         writer.send_signal(signal.SIGKILL)
         rest, _ = writer.communicate(timeout=LIMIT_S)
     finally:
         writer.kill()
-    promised += [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+    return promised + [int(line) for line in rest.splitlines(keepends=True) if line.endswith("\n")]
+
+
+async def test_nothing_promised_is_missing_after_a_kill(tmp_path):
+    promised = killed_writer(tmp_path)
     store = spool.Spool(tmp_path, 1 << 30)
     await store.open()
     kept = [int(s.parcel.messages[0].tracker) for s in await store.first(10**9)]
