@@ -5,29 +5,22 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib import parse
 
+import databases
 import hypothesis
-import psycopg
 import pytest
-from psycopg import conninfo, sql
 
 CHECKOUT = Path(__file__).parents[1]
 REFERENCE = CHECKOUT.parent / "shared"
 REFERENCE_REQUIRED = os.environ.get("FLEETTRACK_REQUIRE_REFERENCE") == "1"
 KEEPER = Path(__file__).with_name("database_keeper.py")
 KEEPER_LIMIT_S = 180
-MEMORY = Path("/dev/shm")
-ROOM_BYTES = 2 << 30
 
 # no deadlines, and slow examples allowed: the cores are shared, a slow example says nothing about the code
 calm: dict[str, Any] = {
@@ -61,16 +54,10 @@ def reference() -> Path:
     return REFERENCE
 
 
-def folder_for_databases() -> str:
-    """In memory where there is room: a copy of a database is hundreds of small files, slow to make on many disks."""
-    room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
-    return str(MEMORY) if room else tempfile.gettempdir()
-
-
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """An empty data folder; unlike `tmp_path` it is open to the user PostgreSQL runs as when we are root."""
-    with tempfile.TemporaryDirectory(prefix="fleettrack-test-", dir=folder_for_databases()) as name:
+    with tempfile.TemporaryDirectory(prefix="fleettrack-test-", dir=databases.folder()) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 
@@ -85,7 +72,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = run / "database.json"
         if not told.exists():
-            command = [sys.executable, str(KEEPER), str(owner), folder_for_databases()]
+            command = [sys.executable, str(KEEPER), str(owner), databases.folder()]
             keeper = subprocess.run(command, capture_output=True, text=True, timeout=KEEPER_LIMIT_S)
             if not keeper.stdout:
                 pytest.fail(f"no database for the tests:\n{keeper.stderr[-800:]}", pytrace=False)
@@ -94,30 +81,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return found
 
 
-@contextmanager
-def fresh_database(template: dict[str, str]) -> Iterator[str]:
-    """URL of a new migrated database, dropped afterwards whoever is still connected."""
-    name = f"{template['name']}_{uuid.uuid4().hex[:12]}"
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    with psycopg.connect(template["dsn"], autocommit=True) as server:
-        server.execute(create.format(sql.Identifier(name), sql.Identifier(template["name"])))
-        try:
-            params = conninfo.conninfo_to_dict(template["dsn"], dbname=name)
-            yield "postgresql://?" + parse.urlencode(params, quote_via=parse.quote)
-        finally:
-            server.execute(drop)
-
-
 @pytest.fixture
 def database_url(template: dict[str, str]) -> Iterator[str]:
     """A migrated, empty database for one test."""
-    with fresh_database(template) as url:
+    with databases.fresh(template) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
 def module_database_url(template: dict[str, str]) -> Iterator[str]:
     """A migrated database for the tests of one module (those of them that run on the same worker)."""
-    with fresh_database(template) as url:
+    with databases.fresh(template) as url:
         yield url
