@@ -13,12 +13,14 @@ from fleettrack.domain import errors
 class Parcel(NamedTuple):
     """Bytes for the wire, with how many fixes are safe once these and all before them are acknowledged.
 
-    `time_ms` is the device time, by which a replay is paced; None where it is not known.
+    `time_ms` is the device time, by which a replay is paced; None where it is not known. `before` is what has to be
+    said first where this one begins a conversation: a login, the date.
     """
 
     data: bytes
     fixes: int = 1
     time_ms: int | None = None
+    before: bytes = b""
 
 
 @dataclasses.dataclass(slots=True)
@@ -33,6 +35,12 @@ class Tally:
     resent: int = 0
     reconnects: int = 0
     answers: bool = False  # the other end has acknowledged anything at all
+
+    def add(self, other: Tally) -> None:
+        """Count another's, too."""
+        for field in dataclasses.fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        self.answers = bool(self.answers)
 
 
 class Sink(Protocol):

@@ -1,10 +1,11 @@
-"""Sends JSON pings over HTTP, in batches that grow with the load, one request at a time."""
+"""Sends pings over HTTP, in batches that grow with the load, one request at a time."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 from collections import deque
+from collections.abc import Callable
 
 from fleettrack.client.api import Api
 from fleettrack.client.parcel import Parcel, Signal, Tally
@@ -15,11 +16,12 @@ COUNTS = ("accepted", "duplicate", "held")
 
 
 class Http:
-    """`POST /positions`, again and again until the service has answered for everything."""
+    """`POST /positions` of JSON pings or NMEA sentences, again and again until all is answered for."""
 
-    def __init__(self, api: Api, *, history: bool = False) -> None:
+    def __init__(self, api: Api, *, nmea: bool = False, history: bool = False) -> None:
         self.tally = Tally()
         self._api = api
+        self._nmea = nmea
         self._query = {"history": "1"} if history else {}
         self._waiting: deque[Parcel] = deque()
         self._finishing = False
@@ -32,7 +34,7 @@ class Http:
         self._task.add_done_callback(lambda _: self._signal.changed())
 
     async def send(self, parcel: Parcel) -> None:
-        """Take one ping as JSON; waits while too many wait.
+        """Take one ping as JSON, or sentences; waits while too many wait.
 
         Raises:
             Refused: the service will not have it, whatever it is: a wrong key, say.
@@ -60,10 +62,9 @@ class Http:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _wait(self, condition: object) -> None:
+    async def _wait(self, condition: Callable[[], bool]) -> None:
         task = self._task
         assert task is not None
-        assert callable(condition)
         await self._signal.until(lambda: task.done() or condition())
         if task.done():
             task.result()
@@ -81,8 +82,12 @@ class Http:
 
     async def _post(self, batch: list[Parcel]) -> None:
         before = self._api.retries
-        body = b"[" + b",".join(parcel.data for parcel in batch) + b"]"
-        answer = await self._api.ask("POST", "/positions", data=body, query=self._query)
+        if self._nmea:
+            body, kind = batch[0].before + b"".join(parcel.data for parcel in batch), "text/plain"
+        else:
+            body, kind = b"[" + b",".join(parcel.data for parcel in batch) + b"]", "application/json"
+        headers = {"Content-Type": kind}
+        answer = await self._api.ask("POST", "/positions", data=body, query=self._query, headers=headers)
         self.tally.answers = True
         self.tally.acknowledged += sum(answer[name] or 0 for name in COUNTS)
         self.tally.duplicate += answer["duplicate"] or 0

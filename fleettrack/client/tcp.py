@@ -17,6 +17,7 @@ WINDOW = 2_000  # parcels that may wait for their acknowledgement
 AT_ONCE = 64  # parcels joined into one write
 SOUND_S = 5.0  # a connection that held so long was no failure of the other end
 MUTE_S = 6.0  # a full window without any answer ever: this listener does not acknowledge
+ENDS_ALIKE = 3  # connections ended in good order with the same left over: that was refused (a kill looks like one end)
 STALLED_S = 20.0  # … without an answer lately: what is in it may have been refused
 
 Replies = Literal["ok", "tally"]
@@ -24,31 +25,19 @@ Replies = Literal["ok", "tally"]
 
 
 class Tcp:
-    """One connection after another to one listener.
+    """One connection after another to one listener."""
 
-    `hello` makes the bytes to begin a connection with: a login, and whatever the first parcel (to be sent next) needs
-    to be understood without those before it.
-    """
-
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        *,
-        replies: Replies = "ok",
-        hello: Callable[[Parcel | None], bytes] = lambda _: b"",
-        give_up_s: float | None = None,
-    ) -> None:
+    def __init__(self, host: str, port: int, *, replies: Replies = "ok", give_up_s: float | None = None) -> None:
         self.tally = Tally()
         self._address = host, port
         self._replies = replies
-        self._hello = hello
         self._back_off = BackOff(give_up_s)
         self._window: deque[Parcel] = deque()
         self._written = 0  # parcels of the window that are on this connection
         self._ever_written = 0  # … that were on an earlier one
+        self._begun = False  # something was said on this connection
         self._surplus = 0  # fixes acknowledged towards the next parcel
-        self._left: int | None = None  # in the window when a connection was last ended in good order
+        self._left: list[int] = []  # in the window whenever a connection was ended in good order
         self._finishing = False
         self._acknowledges = True
         self._signal = Signal()
@@ -101,6 +90,7 @@ class Tcp:
             try:
                 reader, writer = await asyncio.open_connection(host, port)
             except OSError as exc:
+                self._left.clear()  # it was down: whatever ended before ended with it
                 await self._back_off.failed(f"{host}:{port} cannot be reached: {exc}")
                 continue
             since = time()
@@ -120,24 +110,25 @@ class Tcp:
                 return
 
     def _settled(self) -> bool:
-        """Judge a connection that was ended in good order; what two of them leave unacknowledged was refused.
+        """Judge a connection that was ended in good order: what several of them leave unacknowledged was refused.
 
-        One is not enough: a service that is killed ends its connections just so.
+        One is not enough: a service that is killed may end its connections just so.
         """
-        if self._window and self._acknowledges and len(self._window) != self._left:
-            self._left = len(self._window)
+        self._left = [left for left in self._left if left == len(self._window)] + [len(self._window)]
+        enough = ENDS_ALIKE if self.tally.answers else ENDS_ALIKE - 1
+        if self._window and self._acknowledges and len(self._left) < enough:
             return False
         if self.tally.answers:
             self.tally.rejected += sum(parcel.fixes for parcel in self._window) - self._surplus
+            self.tally.acknowledged += self._surplus
         self._window.clear()
-        self._left, self._ever_written, self._surplus = None, 0, 0
+        self._left, self._ever_written, self._surplus = [], 0, 0
         self._signal.changed()
         return True
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Write, and take answers, until there is nothing left to write; raise where the connection is lost before."""
-        self._written = 0
-        writer.write(self._hello(self._window[0] if self._window else None))
+        self._written, self._begun = 0, False
         answers = asyncio.create_task(self._take_answers(reader))
         answers.add_done_callback(lambda _: self._signal.changed())
         try:
@@ -159,7 +150,9 @@ class Tcp:
             some = list(itertools.islice(self._window, self._written, self._written + AT_ONCE))
             again = max(0, min(self._ever_written - self._written, len(some)))
             self.tally.resent += sum(parcel.fixes for parcel in some[:again])
-            writer.write(b"".join(parcel.data for parcel in some))
+            first = b"" if self._begun else some[0].before
+            writer.write(first + b"".join(parcel.data for parcel in some))
+            self._begun = True
             self._written += len(some)
             self._ever_written = max(self._ever_written, self._written)
             await writer.drain()
@@ -206,9 +199,9 @@ class Tcp:
         if word != b"OK" or not number.isdigit():
             return
         self._surplus += int(number)
-        self.tally.acknowledged += int(number)
-        while self._written and self._surplus >= self._window[0].fixes:
-            self._surplus -= self._window[0].fixes
+        while self._written and self._surplus >= (fixes := self._window[0].fixes):
+            self._surplus -= fixes
+            self.tally.acknowledged += fixes
             self._forget(1)
 
     def _take_tally(self, line: bytes) -> None:

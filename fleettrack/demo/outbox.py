@@ -84,4 +84,4 @@ class Outbox:
             return pings.Http(self._carrier)
         if truck.talk == "nmea-udp":
             return udp.Udp(where.host, where.udp)
-        return tcp.Tcp(where.host, where.tcp, hello=lambda _: words.login(truck))
+        return tcp.Tcp(where.host, where.tcp)

@@ -21,7 +21,7 @@ def say(truck: world.Truck, report: trackers.Report) -> parcel.Parcel:
         return parcel.Parcel(_ping(truck, report), 1, time_ms)
     prefix = {"nmea-login": b"", "nmea-prefix": truck.tracker.encode(), "nmea-udp": truck.tracker.encode() + b","}
     lines = [prefix[truck.talk] + line for line in sentences(report)]
-    return parcel.Parcel(b"".join(lines), 0 if report.void else 1, time_ms)
+    return parcel.Parcel(b"".join(lines), 0 if report.void else 1, time_ms, login(truck))
 
 
 def login(truck: world.Truck) -> bytes:

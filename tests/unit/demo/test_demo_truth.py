@@ -1,4 +1,4 @@
-"""What the simulated trackers say, decoded and folded as the service does it, is what truly happened: no more, no less."""
+"""What simulated trackers say, decoded and folded as the service does it, is what truly happened: no more, no less."""
 
 from __future__ import annotations
 
