@@ -7,6 +7,7 @@ from aiohttp import web
 from fleettrack.http import (
     actors,
     api_keys,
+    consignments,
     context,
     goods,
     health,
@@ -25,6 +26,7 @@ TABLE: list[routes.Route] = [
     *actors.ROUTES,
     *places.ROUTES,
     *goods.ROUTES,
+    *consignments.ROUTES,
     *sightings.ROUTES,
     *api_keys.ROUTES,
 ]

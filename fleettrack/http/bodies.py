@@ -14,6 +14,8 @@ from fleettrack.ingest.codecs import inflate
 
 _T = TypeVar("_T")
 _BODY = web.RequestKey("body", bytes)
+LIMIT = web.RequestKey("limit", int)
+"""What a route sets where the limit of the settings is not its own, in bytes."""
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -25,7 +27,7 @@ async def read(request: web.Request) -> bytes:
     """
     if _BODY in request:
         return request[_BODY]
-    limit = request.app[context.SERVICES].body_bytes
+    limit = request.get(LIMIT) or request.app[context.SERVICES].body_bytes
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     parts, size = [], 0

@@ -38,12 +38,12 @@ async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
     received_ms = services.intake.clock()
     sender = delivery.Sender(
         protocol=session.SPOKEN[protocol],
-        source=session.address((request.remote,)),
+        source=session.address((request.remote,) if request.remote else None),
         trust=fix.Trust.API_KEY,
         api_key_id=caller.key_id,
         carrier_id=caller.party_id if caller.role == "carrier" else None,
     )
-    messages = await _messages(request, protocol, received_ms)
+    messages, unreadable = await _messages(request, protocol, received_ms)
     answer = delivery.Answer(outcomes=[], rejects=[])
     for start in range(0, len(messages), DELIVERY_MESSAGES):
         parcel = delivery.Delivery(
@@ -55,23 +55,27 @@ async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
         part = await services.intake.submit(parcel)
         answer.outcomes += part.outcomes
         answer.rejects += [(start + index, reject) for index, reject in part.rejects]
-    if len(messages) == 1 and isinstance(messages[0], fix.Reject) and messages[0].index is None and protocol == "json":
-        raise bodies.unreadable(messages[0])  # nothing could be told apart in it; it is kept among the rejects
+    if unreadable is not None:
+        raise bodies.unreadable(unreadable)  # after it was counted and kept among the rejects
     return bodies.json(_said(messages, answer))
 
 
-async def _messages(request: web.Request, protocol: str, received_ms: int) -> Sequence[fix.Message]:
-    """Decode the body; what cannot be read at all becomes one reject, so that it is kept and counted."""
+async def _messages(
+    request: web.Request, protocol: str, received_ms: int
+) -> tuple[Sequence[fix.Message], fix.Reject | None]:
+    """Decode the body; where it cannot be read at all the reject that says so is returned beside it, too."""
     try:
         body = await bodies.read_inflated(request)
     except problems.TooLarge as error:
-        return [decoder.reject("too_long", b"", str(error))]
+        body = decoder.reject("too_long", b"", str(error))
     if isinstance(body, fix.Reject):
-        return [body]
+        return [body], body
     told = decoder.Settings(
         tracker=request.query.get("tracker"), datagram=True, checksum=request.app[context.SERVICES].checksums
     )
-    return registry.open_decoder(protocol, told).feed(body, received_ms)
+    messages = registry.open_decoder(protocol, told).feed(body, received_ms)
+    first = messages[0] if protocol == "json" else None
+    return messages, first if isinstance(first, fix.Reject) and first.index is None else None
 
 
 def _said(messages: Sequence[fix.Message], answer: delivery.Answer) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as Plain
 
 from fleettrack.domain import errors
-from fleettrack.http import context, idempotency
+from fleettrack.http import bodies, context, idempotency
 from fleettrack.storage import keys
 
 PREFIX = "/api/v1"
@@ -31,6 +31,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     roles: Roles
     handler: Handler
     body: Any = None  # the type of a JSON body, None where there is none or it is not plain JSON
+    body_bytes: int | None = None  # the largest body, where it is not that of the settings
     repeatable: bool = False  # a POST that may be sent twice without an Idempotency-Key
 
 
@@ -47,6 +48,8 @@ def _guarded(route: Route) -> Plain:
         caller = await authenticate(request)
         if caller.role not in route.roles:
             raise errors.Forbidden(f"the role {caller.role} may not do this", role=caller.role)
+        if route.body_bytes is not None:
+            request[bodies.LIMIT] = route.body_bytes
         if keyed and idempotency.HEADER in request.headers:
             return await idempotency.once(request, caller, route.handler)
         return await route.handler(request, caller)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -58,11 +59,14 @@ def sender(settings: Settings, protocol: str, source: str) -> delivery.Sender:
 
 def address(peer: Sequence[object] | None) -> str:
     """Return the address of a socket's other end, an IPv4 one in its own form also where it came over IPv6."""
-    if not peer:
-        return ""
-    plain = ipaddress.ip_address(str(peer[0]).partition("%")[0])
-    mapped = plain.ipv4_mapped if isinstance(plain, ipaddress.IPv6Address) else None
-    return str(mapped or plain)
+    return _plain(str(peer[0])) if peer else ""
+
+
+@functools.lru_cache(maxsize=4096)  # the same senders come again and again
+def _plain(host: str) -> str:
+    found = ipaddress.ip_address(host.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def ok(outcomes: Sequence[int]) -> bytes:

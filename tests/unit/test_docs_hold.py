@@ -52,9 +52,7 @@ def test_no_setting_is_documented_that_there_is_not():
 
 def metric_names():
     made = metrics.Metrics()
-    names = {
-        family.name + ("_total" if family.type == "counter" else "") for family in made.registry.collect()
-    }
+    names = {family.name + ("_total" if family.type == "counter" else "") for family in made.registry.collect()}
     wired = (ROOT / "fleettrack/bootstrap.py").read_text("utf-8")
     return names | {f"fleettrack_{name}" for name in re.findall(r'\.watch\(\s*"(\w+)"', wired)}
 

@@ -118,3 +118,101 @@ async def test_a_query_that_makes_no_sense_is_refused(api, query):
     status, said = await api.ask("GET", f"{V1}/{query}")
     assert (status, said["type"]) == (422, "urn:fleettrack:problem:invalid")
     assert said["problems"][0]["place"] in ("arrived", "from", "to")
+
+
+async def world(api):
+    """A shipper, a consignee and a place of each."""
+    for ref in ("SHIP", "CONS"):
+        await api.ask("POST", f"{V1}/parties", json={"ref": ref, "name": ref})
+        await api.ask("POST", f"{V1}/places", json={"ref": f"{ref}-1", "name": ref, "party": ref})
+
+
+def plan(ref="C-1", **more):
+    return {
+        "ref": ref,
+        "consignor": "SHIP",
+        "consignee": "CONS",
+        "carrier": "ACME",
+        "stops": [{"place": "SHIP-1", "role": "pickup"}, {"place": "CONS-1", "role": "drop"}],
+        "items": [{"gtin": "09506000134352", "serial": "s1"}, {"unit": "106141412345678908"}],
+    } | more
+
+
+async def test_a_consignment_is_made_told_filled_and_closed(api):
+    await world(api)
+    status, made = await api.ask("POST", f"{V1}/consignments", json=plan())
+    assert status == 201, made
+    assert [s["place"] for s in made["stops"]] == ["SHIP-1", "CONS-1"]
+    assert await api.ask("GET", f"{V1}/consignments/C-1") == (200, made)
+    more = {"items": [{"gtin": "09506000134352", "serial": "s2"}]}
+    status, fuller = await api.ask("POST", f"{V1}/consignments/C-1/items", json=more)
+    assert (status, sum(i["lines"] for i in fuller["items"])) == (200, 3)
+    status, closed = await api.ask("POST", f"{V1}/consignments/C-1/close", json={})
+    assert (status, closed["closed_at"] is not None) == (200, True)
+    assert (await api.ask("POST", f"{V1}/consignments/C-1/items", json=more))[0] == 409
+    assert (await api.ask("POST", f"{V1}/consignments/C-2/items", json=more))[0] == 404
+
+
+async def test_a_carrier_sees_the_consignments_it_carries(api):
+    await world(api)
+    await api.ask("POST", f"{V1}/consignments", json=plan("mine", items=[]))
+    await api.ask("POST", f"{V1}/consignments", json=plan("theirs", items=[], carrier="OTHER"))
+    _, page = await api.ask("GET", f"{V1}/consignments", role="carrier")
+    assert [c["ref"] for c in page["items"]] == ["mine"]
+    assert (await api.ask("GET", f"{V1}/consignments/mine", role="carrier"))[0] == 200
+    assert (await api.ask("GET", f"{V1}/consignments/theirs", role="carrier"))[0] == 404
+
+
+async def test_a_wrong_plan_lists_all_that_is_wrong(api):
+    await world(api)
+    wrong = plan(consignee="NOBODY", carrier="NEITHER")
+    wrong["stops"][1]["place"] = "NOWHERE"
+    status, said = await api.ask("POST", f"{V1}/consignments", json=wrong)
+    assert (status, said["type"]) == (422, "urn:fleettrack:problem:invalid")
+    assert {"NOBODY", "NEITHER", "NOWHERE"} <= {p["value"] for p in said["problems"]}
+
+
+MANIFEST = """consignment,consignor,consignee,carrier,stop,place,role,gtin,serial,lot
+M-1,SHIP,CONS,ACME,1,SHIP-1,pickup,,,
+M-1,SHIP,CONS,ACME,2,CONS-1,drop,09506000134352,a1,L1
+M-1,SHIP,CONS,ACME,2,CONS-1,drop,09506000134352,a2,L1
+"""
+CSV = {"Content-Type": "text/csv"}
+
+
+async def test_a_manifest_is_taken_whole_and_once(api):
+    await world(api)
+    status, report = await api.ask("POST", f"{V1}/consignments?name=m.csv", data=MANIFEST, headers=CSV)
+    assert status == 201, report
+    assert (report["consignments"], report["serials"], report["already"]) == (1, 2, False)
+    status, again = await api.ask("POST", f"{V1}/consignments?name=m.csv", data=MANIFEST, headers=CSV)
+    assert (status, again["already"], again["sha256"]) == (200, True, report["sha256"])
+    assert (await api.ask("GET", f"{V1}/consignments/M-1"))[0] == 200
+
+
+async def test_a_wrong_manifest_names_each_bad_row_and_changes_nothing(api):
+    await world(api)
+    wrong = MANIFEST.replace("09506000134352,a2", "09506000134353,a2").replace(",CONS-1,drop", ",NOWHERE,drop", 1)
+    status, said = await api.ask("POST", f"{V1}/consignments", data=wrong, headers=CSV)
+    assert status == 422
+    assert {p["line"] for p in said["problems"]} >= {4}
+    assert all(p["reason"] for p in said["problems"])
+    assert (await api.ask("GET", f"{V1}/consignments/M-1"))[0] == 404
+
+
+async def test_a_consignments_track_is_what_its_trackers_sent_while_they_went_with_it(serve):
+    async with serve(real=True) as api:
+        await world(api)
+        await api.ask("POST", f"{V1}/vehicles", json={"ref": "V", "carrier": "ACME"})
+        started = plan(items=[], vehicle="V", effective_from="2024-05-01T00:00:00Z")
+        assert (await api.ask("POST", f"{V1}/consignments", json=started))[0] == 201
+        await api.ask("POST", f"{V1}/trackers", json={"identity": "t"})
+        on = {"tracker": "t", "vehicle": "V", "valid_from": "2024-05-01T12:10:00Z", "valid_to": "2024-05-01T12:20:00Z"}
+        assert (await api.ask("POST", f"{V1}/assignments", json=on))[0] == 201
+        pings = [
+            {"tracker": "t", "time": f"2024-05-01T12:{m:02d}:00Z", "lat": 48, "lon": 11 + m / 1000} for m in range(30)
+        ]
+        await api.ask("POST", f"{V1}/positions", json=pings)
+        _, page = await api.ask("GET", f"{V1}/consignments/C-1/track")
+        assert [p["time"][14:16] for p in page["items"]] == [f"{m:02d}" for m in range(10, 20)]
+        assert (await api.ask("GET", f"{V1}/consignments/none/track"))[0] == 404
