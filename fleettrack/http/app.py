@@ -16,6 +16,7 @@ from fleettrack.http import (
     positions,
     routes,
     sightings,
+    statements,
 )
 
 KEEPALIVE_S = 75.0
@@ -27,6 +28,7 @@ TABLE: list[routes.Route] = [
     *places.ROUTES,
     *goods.ROUTES,
     *consignments.ROUTES,
+    *statements.ROUTES,
     *sightings.ROUTES,
     *api_keys.ROUTES,
 ]

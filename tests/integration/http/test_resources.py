@@ -216,3 +216,56 @@ async def test_a_consignments_track_is_what_its_trackers_sent_while_they_went_wi
         _, page = await api.ask("GET", f"{V1}/consignments/C-1/track")
         assert [p["time"][14:16] for p in page["items"]] == [f"{m:02d}" for m in range(10, 20)]
         assert (await api.ask("GET", f"{V1}/consignments/none/track"))[0] == 404
+
+
+async def test_a_receipt_in_part_is_told_among_the_facts(api):
+    await world(api)
+    await api.ask("POST", f"{V1}/consignments", json=plan(effective_from="2024-05-01T00:00:00Z"))
+    sscc = "106141412345678908"
+    receipt = {"stop": 2, "lines": [{"object": sscc, "outcome": "damaged"}], "note": "wet"}
+    status, made = await api.ask("POST", f"{V1}/consignments/C-1/receipts", role="dispatcher", json=receipt)
+    assert status == 201, made
+    assert (made["kind"], made["outcomes"], made["note"]) == ("receipt", {"damaged": 1}, "wet")
+    assert made["actor"].startswith("key:")
+    _, page = await api.ask("GET", f"{V1}/consignments/C-1/facts")
+    assert page["items"] == [made]
+    status, voided = await api.ask(
+        "POST", f"{V1}/consignments/C-1/corrections", json={"kind": "void_fact", "fact": made["id"]}
+    )
+    assert (status, voided["target_fact"]) == (201, made["id"])
+    status, said = await api.ask(
+        "POST", f"{V1}/consignments/C-1/receipts", json={"lines": [{"object": "none", "outcome": "short"}]}
+    )
+    assert (status, said["unknown"]) == (422, ["none"])
+    assert (await api.ask("POST", f"{V1}/consignments/C-9/receipts", json={}))[0] == 404
+
+
+async def test_a_carrier_states_only_what_it_took_over_itself(api):
+    await world(api)
+    await api.ask("POST", f"{V1}/consignments", json=plan("mine", items=[]))
+    await api.ask("POST", f"{V1}/consignments", json=plan("theirs", items=[], carrier="OTHER"))
+    taking = {"stop": 1, "to_party": "ACME"}
+    status, made = await api.ask("POST", f"{V1}/consignments/mine/handovers", role="carrier", json=taking)
+    assert (status, made["to_party"]) == (201, "ACME")
+    for ref, body, expected in (
+        ("theirs", taking, 404),
+        ("mine", taking | {"to_party": "CONS"}, 403),
+        ("mine", taking | {"level": "signatures"}, 403),
+    ):
+        found, _ = await api.ask("POST", f"{V1}/consignments/{ref}/handovers", role="carrier", json=body)
+        assert found == expected
+    assert (await api.ask("POST", f"{V1}/consignments/mine/receipts", role="carrier", json={"stop": 2}))[0] == 403
+
+
+async def test_tasks_and_exceptions_are_listed_and_done(api):
+    async with api.services.database.transaction() as connection:
+        await connection.execute("INSERT INTO task (kind, title) VALUES ('look', 'Look'), ('look', 'Again')")
+    _, page = await api.ask("GET", f"{V1}/tasks?limit=1")
+    (task,) = page["items"]
+    status, done = await api.ask("POST", f"{V1}/tasks/{task['id']}/done", json={})
+    assert (status, done["done_by"].startswith("key:")) == (200, True)
+    assert [t["title"] for t in (await api.ask("GET", f"{V1}/tasks"))[1]["items"]] == ["Again"]
+    assert len((await api.ask("GET", f"{V1}/tasks?open=false"))[1]["items"]) == 2
+    assert (await api.ask("POST", f"{V1}/tasks/0/done", json={}))[0] == 404
+    assert (await api.ask("GET", f"{V1}/exceptions?consignment=none"))[1]["items"] == []
+    assert (await api.ask("POST", f"{V1}/visits/1/accept", json={}))[0] == 404

@@ -1,0 +1,102 @@
+"""What people state about custody (`receipts`, `handovers`, `corrections`), and what asks for them."""
+
+from __future__ import annotations
+
+from fleettrack.domain import errors
+from fleettrack.http import handlers
+from fleettrack.http.handlers import Asked
+from fleettrack.http.routes import EVERYBODY, STAFF
+from fleettrack.services import attention, consignments, receipts, statements
+from fleettrack.services.forms import facts as forms
+from fleettrack.services.forms import words
+from fleettrack.storage import facts
+
+
+class Done(words.New, frozen=True):
+    """A task is done: there is nothing to add."""
+
+
+async def _receipt(asked: Asked, form: forms.NewReceipt) -> facts.Fact:
+    await _check_carrier(asked, form)
+    return await receipts.receive(
+        asked.services.editor, asked.path("ref"), form, actor=asked.caller.actor, now=asked.now
+    )
+
+
+async def _handover(asked: Asked, form: forms.NewHandover) -> facts.Fact:
+    await _check_carrier(asked, form)
+    return await statements.hand_over(
+        asked.services.editor, asked.path("ref"), form, actor=asked.caller.actor, now=asked.now
+    )
+
+
+async def _check_carrier(asked: Asked, form: forms.NewReceipt | forms.NewHandover) -> None:
+    """Let a carrier state only what binds itself: that it took over goods it was to carry, by a scan at most.
+
+    Raises:
+        NotFound: it carries no leg of this consignment.
+        Forbidden: it would state something for somebody else.
+    """
+    if asked.carrier is None:
+        return
+    plan = await consignments.get(asked.services.database, asked.path("ref"))
+    handlers.of_carrier(asked, plan, *(leg.carrier for leg in plan.legs))
+    if form.to_party != asked.carrier or form.level not in ("dock_read", "scan"):
+        raise errors.Forbidden(
+            f"a carrier's key states only what it took over itself: to_party {asked.carrier}, level scan or dock_read"
+        )
+
+
+async def _accept(asked: Asked, _form: Done) -> dict[str, int]:
+    visit = asked.number("visit")
+    revision = await attention.accept_visit(asked.services.editor, visit, actor=asked.caller.actor, now=asked.now)
+    return {"visit": visit, "revision": revision}
+
+
+ROUTES = [
+    handlers.post("/consignments/{ref}/receipts", EVERYBODY, forms.NewReceipt, _receipt),
+    handlers.post("/consignments/{ref}/handovers", EVERYBODY, forms.NewHandover, _handover),
+    handlers.post(
+        "/consignments/{ref}/corrections",
+        STAFF,
+        forms.NewCorrection,
+        lambda a, f: statements.correct(a.services.editor, a.path("ref"), f, actor=a.caller.actor, now=a.now),
+    ),
+    handlers.page(
+        "/consignments/{ref}/facts",
+        STAFF,
+        int,
+        lambda a, after, n: statements.page(a.services.database, a.path("ref"), after=after or 0, limit=n),
+        lambda fact: fact.id,
+    ),
+    handlers.page(
+        "/tasks",
+        STAFF,
+        int,
+        lambda a, after, n: attention.tasks(
+            a.services.database, open_only=a.flag("open") is not False, after=after or 0, limit=n
+        ),
+        lambda task: task.id,
+    ),
+    handlers.change(
+        "POST",
+        "/tasks/{task}/done",
+        STAFF,
+        Done,
+        lambda a, _: attention.finish_task(a.services.editor, a.number("task"), actor=a.caller.actor, now=a.now),
+    ),
+    handlers.page(
+        "/exceptions",
+        STAFF,
+        int,
+        lambda a, after, n: attention.exceptions(
+            a.services.database,
+            consignment=a.word("consignment"),
+            open_only=a.flag("open") is not False,
+            after=after or 0,
+            limit=n,
+        ),
+        lambda exceptional: exceptional.id,
+    ),
+    handlers.change("POST", "/visits/{visit}/accept", STAFF, Done, _accept),
+]
