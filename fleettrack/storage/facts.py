@@ -99,16 +99,24 @@ async def page(connection: database.Connection, consignment_ref: str, after: int
 
 
 async def due(
-    connection: database.Connection,
-    consignment_id: int,
-    at: dt.datetime,
-    *,
-    stop: int | None = None,
-    leaving: bool = False,
+    connection: database.Connection, consignment_id: int, at: dt.datetime, stop: int | None
 ) -> list[tuple[int, int | None]]:
-    """Return (object, what it lies in) of all that goes with a consignment's items at a time, parents first.
-
-    With a stop: of what is due there, or, `leaving`, of what should be on board after it.
-    """
-    asked = {"consignment_id": consignment_id, "at": at, "stop": stop, "leaving": leaving}
+    """Return (object, what it lies in) of all that is due at a stop, or of a whole consignment; parents first."""
+    asked = {"consignment_id": consignment_id, "at": at, "stop": stop}
     return [(member, parent) for member, parent in await rows.plain(connection, _SQL["due"], **asked)]
+
+
+async def ways(
+    connection: database.Connection, consignment_id: int, object_ids: Sequence[int], at: dt.datetime
+) -> dict[int, set[tuple[int, int]]]:
+    """Return from which stop to which each object goes with a consignment at a time; empty for one that does not."""
+    found: dict[int, set[tuple[int, int]]] = {object_id: set() for object_id in object_ids}
+    asked = {"consignment_id": consignment_id, "objects": list(object_ids), "at": at}
+    for object_id, from_seq, to_seq in await rows.plain(connection, _SQL["ways"], **asked):
+        found[object_id].add((from_seq, to_seq))
+    return found
+
+
+async def ends(connection: database.Connection, consignment_id: int) -> list[int]:
+    """Return the stops at which items of a consignment end."""
+    return sorted(seq for (seq,) in await rows.plain(connection, _SQL["ends"], consignment_id=consignment_id))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fleettrack.domain import errors
-from fleettrack.services import editing, objects
+from fleettrack.services import checks, editing, objects
 from fleettrack.services.shipping import items as lines
 from fleettrack.services.shipping.plans import Plan
 from fleettrack.services.shipping.problems import KEPT, Problems, Where
@@ -132,7 +132,8 @@ async def write(
 
 def since(plan: Plan, known: dt.datetime) -> dt.datetime:
     """Return from when on the goods of a plan are what and where it says: at once, where it begins later."""
-    return min(plan.new.effective_from, known)
+    at = min(plan.new.effective_from, known)
+    return checks.moment(at, at)
 
 
 def plan_rows(plans: Mapping[int, Plan], known: dt.datetime) -> list[staging.PlanRow]:

@@ -29,15 +29,30 @@ WHERE c.ref = %(consignment)s::text AND f.id > %(after)s::bigint
     AND (%(id)s::bigint IS NULL OR f.id = %(id)s::bigint)
 ORDER BY f.id LIMIT %(limit)s::int
 
+-- :name ways
+-- From which stop to which each object goes with a consignment, as it lay at a time; none for one that does not.
+WITH RECURSIVE up AS (
+    SELECT o AS object_id, o AS member, 0 AS depth FROM unnest(%(objects)s::bigint[]) AS o
+    UNION ALL
+    SELECT up.object_id, c.parent, up.depth + 1
+    FROM up JOIN containment c ON c.child = up.member AND c.valid @> %(at)s::timestamptz AND upper_inf(c.recorded)
+    WHERE up.depth < 10
+)
+SELECT DISTINCT up.object_id, s.from_seq, s.to_seq
+FROM up JOIN item i ON i.object_id = up.member AND upper_inf(i.recorded)
+JOIN item_set s ON s.id = i.item_set_id AND s.consignment_id = %(consignment_id)s::bigint
+
+-- :name ends
+-- The stops at which items of a consignment end.
+SELECT DISTINCT to_seq FROM item_set WHERE consignment_id = %(consignment_id)s::bigint
+
 -- :name due
 -- Everything that goes with the items of a consignment, as it lay at a time, from the outside in: all of it, or
--- what is due at one stop (leaving from it where `leaving`).
+-- what is due at one stop.
 WITH RECURSIVE due AS (
     SELECT i.object_id AS member, NULL::bigint AS parent, 0 AS depth
     FROM item_set s JOIN item i ON i.item_set_id = s.id AND upper_inf(i.recorded)
-    WHERE s.consignment_id = %(consignment_id)s::bigint AND (%(stop)s::int IS NULL
-        OR CASE WHEN %(leaving)s::boolean THEN s.from_seq <= %(stop)s::int AND %(stop)s::int < s.to_seq
-                ELSE s.to_seq = %(stop)s::int END)
+    WHERE s.consignment_id = %(consignment_id)s::bigint AND (%(stop)s::int IS NULL OR s.to_seq = %(stop)s::int)
     UNION ALL
     SELECT c.child, c.parent, due.depth + 1
     FROM due JOIN containment c ON c.parent = due.member AND c.valid @> %(at)s::timestamptz AND upper_inf(c.recorded)

@@ -42,6 +42,7 @@ CREATE TABLE ledger_entry (
 );
 CREATE INDEX ledger_consignment ON ledger_entry (consignment_id, recorded_at);
 CREATE INDEX ledger_batch ON ledger_entry (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX ledger_only ON ledger_entry (only_list_id) WHERE only_list_id IS NOT NULL;
 
 -- The fixes that decided an entry, copied so that retention never touches them (law L4).
 CREATE TABLE ledger_evidence (

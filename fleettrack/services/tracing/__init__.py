@@ -1,0 +1,266 @@
+"""Where is it, who holds it, how do we know; as of an event time and a knowledge time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+
+from fleettrack.domain import consignment, units
+from fleettrack.services import checks
+from fleettrack.services.forms import traced as forms
+from fleettrack.services.forms import words
+from fleettrack.services.tracing import lives, whereabouts
+from fleettrack.storage import database, ledger, objects, tracing
+
+Names = Mapping[tuple[str, int | None], str]
+
+
+async def trace(
+    db: database.Database,
+    serial: str,
+    *,
+    at: dt.datetime | None = None,
+    known_at: dt.datetime | None = None,
+    now: dt.datetime,
+) -> forms.Trace:
+    """Answer for a serial or unit, named by its canonical form, a link of any host, or its bare code.
+
+    A `known_at` (now) later than what is settled is answered as of then; the answer says so.
+
+    Raises:
+        NotFound: there is no such serial.
+        Ambiguous: the bare code fits more than one; facts['candidates'] lists them.
+    """
+    when = checks.moment(at, now)
+    async with db.connection() as connection:
+        known = await settled(connection, known_at)
+        object_id = (await objects.find(connection, [serial]))[serial]
+        life = (await lives.load(connection, [object_id], known))[object_id]
+        at_ms = units.to_ms(when)
+        holding = life.holding(at_ms)
+        seen = await whereabouts.sighting(connection, life, when, known)
+        place_id = _place(life, at_ms)
+        if place_id is None and seen is not None and seen.tracker_id is not None:
+            place_id = await tracing.visited(connection, seen.tracker_id, when, known)
+        shown = [w for w in life.meant if w.entry.event_ms <= at_ms]
+        parents = life.up(at_ms)[1:]
+        going = _going(life, at_ms)
+        names = await _names(connection, shown, places=[place_id], consignments=[going], things=[object_id, *parents])
+        fixes = await tracing.evidence(connection, [w.id for w in shown])
+    return forms.Trace(
+        serial=names["object", object_id],
+        at=when,
+        known_at=known,
+        holder=_holder(holding, names),
+        place=names.get(("place", place_id)),
+        position=None if seen is None else _position(seen, at_ms),
+        parents=[names["object", p] for p in parents],
+        consignment=names.get(("consignment", going)),
+        evidence=[] if holding is None else _evidence(holding, fixes),
+        history=_history(shown, names, fixes),
+    )
+
+
+async def contents(
+    db: database.Database,
+    consignment_ref: str,
+    *,
+    within: str | None = None,
+    at: dt.datetime | None = None,
+    known_at: dt.datetime | None = None,
+    now: dt.datetime,
+    after: str | None = None,
+    limit: int = words.PAGE,
+) -> forms.Contents:
+    """List what lies directly in a consignment, or in a unit of it, with who holds each; `after` is the last `next`.
+
+    Raises:
+        NotFound: there is no such consignment or unit.
+        Invalid: the unit does not go with the consignment then.
+    """
+    when = checks.moment(at, now)
+    size = checks.limit(limit)
+    async with db.connection() as connection:
+        known = await settled(connection, known_at)
+        id_ = checks.found(await tracing.consignment_id(connection, consignment_ref), "consignment", consignment_ref)
+        found = await _listed(connection, id_, within, when, known, after or "", size)
+        ids = [r[0] for r in found]
+        inside = await tracing.contains(connection, set(ids), when, known)
+        held = await lives.load(connection, ids, known)
+        at_ms = units.to_ms(when)
+        holding = {object_id: life.holding(at_ms) for object_id, life in held.items()}
+        names = await _names(connection, [w for w in holding.values() if w is not None])
+    return forms.Contents(
+        consignment=consignment_ref,
+        within=within,
+        at=when,
+        known_at=known,
+        items=[
+            forms.Content(
+                ref=ref,
+                kind=kind,
+                gtin=gtin,
+                lot=lot,
+                from_stop=from_stop,
+                to_stop=to_stop,
+                contains=inside.get(object_id, 0),
+                holder=_holder(holding[object_id], names),
+            )
+            for object_id, ref, kind, gtin, lot, from_stop, to_stop in found
+        ],
+        next=found[-1][1] if len(found) == size else None,
+    )
+
+
+async def _listed(
+    connection: database.Connection,
+    consignment_id: int,
+    within: str | None,
+    at: dt.datetime,
+    known: dt.datetime,
+    after: str,
+    limit: int,
+) -> Sequence[tuple[int, str, str, str | None, str | None, int, int]]:
+    if within is None:
+        return [
+            (r[0], r[1], r[2], r[3], r[4], r[5], r[6])
+            for r in await tracing.directly(connection, consignment_id, known, after, limit)
+        ]
+    unit_id = (await objects.find(connection, [within]))[within]
+    unit = (await lives.load(connection, [unit_id], known))[unit_id]
+    around = unit.up(units.to_ms(at))
+    line = next((x for x in unit.lines if x.consignment_id == consignment_id and x.object_id in around), None)
+    if line is None:
+        raise checks.refusal("within", within, "it does not go with this consignment then")
+    found = await tracing.inside(connection, unit_id, at, known, after, limit)
+    return [(r[0], r[1], r[2], r[3], r[4], line.from_seq, line.to_seq) for r in found]
+
+
+async def custody(
+    db: database.Database,
+    consignment_ref: str,
+    *,
+    at: dt.datetime | None = None,
+    known_at: dt.datetime | None = None,
+    now: dt.datetime,
+) -> forms.ConsignmentCustody:
+    """Tell who holds what of a consignment, items that fared alike together, and the entries that say so."""
+    when = checks.moment(at, now)
+    at_ms = units.to_ms(when)
+    async with db.connection() as connection:
+        known = await settled(connection, known_at)
+        id_ = checks.found(await tracing.consignment_id(connection, consignment_ref), "consignment", consignment_ref)
+        groups = await tracing.alike(connection, id_, known)
+        held = await lives.load(connection, [object_id for _, _, object_id, _ in groups], known)
+        holding = {object_id: life.holding(at_ms) for object_id, life in held.items()}
+        written = await tracing.entries(connection, batch_ids=(), consignment_ids={id_}, list_ids=(), known=known)
+        shown = [w for w in written if w.entry.event_ms <= at_ms]
+        names = await _names(connection, [*shown, *(w for w in holding.values() if w is not None)])
+        fixes = await tracing.evidence(connection, [w.id for w in shown])
+    return forms.ConsignmentCustody(
+        consignment=consignment_ref,
+        at=when,
+        known_at=known,
+        held=[
+            forms.Held(from_stop=a, to_stop=b, items=count, holder=_holder(holding[object_id], names))
+            for a, b, object_id, count in groups
+        ],
+        history=_history(shown, names, fixes),
+    )
+
+
+async def settled(connection: database.Connection, known_at: dt.datetime | None) -> dt.datetime:
+    """Return the knowledge time to answer as of: the one asked for, but none that is still being written.
+
+    Asked in a statement of its own, before what is read: what was committed until then is seen by what follows.
+    """
+    horizon = await ledger.horizon(connection)
+    return horizon if known_at is None else min(known_at.astimezone(dt.UTC), horizon)
+
+
+def _place(life: lives.Life, at_ms: int) -> int | None:
+    """Return where the last entry that speaks of a place says it is; None on the way."""
+    spoken = [w.entry for w in life.in_force(at_ms) if w.entry.place_id is not None]
+    if not spoken:
+        return None
+    last = [e for e in spoken if e.event_ms == spoken[-1].event_ms]
+    return None if any(e.kind in lives.DEPARTED for e in last) else last[-1].place_id
+
+
+def _going(life: lives.Life, at_ms: int) -> int | None:
+    """Return the consignment that last did something with it, or else one that it is an item of."""
+    acted = [w.consignment_id for w in life.in_force(at_ms) if w.consignment_id is not None]
+    lined = [line.consignment_id for line in life.lines if line.object_id in life.up(at_ms)]
+    return next(iter(acted[::-1] + sorted(lined, reverse=True)), None)
+
+
+async def _names(
+    connection: database.Connection,
+    written: Iterable[tracing.Written],
+    *,
+    places: Iterable[int | None] = (),
+    consignments: Iterable[int | None] = (),
+    things: Iterable[int | None] = (),
+) -> Names:
+    entries = list(written)
+    return await tracing.names(
+        connection,
+        parties=[p for w in entries for p in (w.entry.from_party, w.entry.to_party)],
+        places=[*(w.entry.place_id for w in entries), *places],
+        consignments=[*(w.consignment_id for w in entries), *consignments],
+        objects=things,
+    )
+
+
+def _holder(w: tracing.Written | None, names: Names) -> forms.Holder | None:
+    if w is None:
+        return None
+    return forms.Holder(
+        party=names["party", w.entry.to_party], status=w.entry.status, since=units.utc(w.entry.event_ms)
+    )
+
+
+def _position(seen: whereabouts.Sighting, at_ms: int) -> forms.Position:
+    return forms.Position(lat=seen.lat, lon=seen.lon, time=units.utc(seen.time_ms), age_s=(at_ms - seen.time_ms) / 1000)
+
+
+def _evidence(w: tracing.Written, fixes: Mapping[int, list[tuple[str, dt.datetime]]]) -> list[forms.Evidence]:
+    """Return what decided an entry first, then what speaks for it too, then the fixes kept with it."""
+    level = f"E{int(w.entry.level)}"
+    kind = consignment.Level(w.entry.level).name.lower()
+    if w.entry.fact_id is not None:
+        first = f"fact:{w.entry.fact_id}"
+    elif w.entry.visit_id is not None:
+        first = f"visit:{w.entry.visit_id}"
+    else:
+        first = f"batch:{w.batch_id}" if w.batch_id is not None else f"entry:{w.id}"
+    also = [forms.Evidence(level=level, kind="corroboration", id=c) for c in w.entry.corroborated_by if c != first]
+    kept = [
+        forms.Evidence(level="E0", kind="fix", id=f"{identity}@{time.isoformat(timespec='milliseconds')}")
+        for identity, time in fixes.get(w.id, ())
+    ]
+    return [forms.Evidence(level=level, kind=kind, id=first), *also, *kept]
+
+
+def _history(
+    written: Iterable[tracing.Written], names: Names, fixes: Mapping[int, list[tuple[str, dt.datetime]]]
+) -> list[forms.Event]:
+    ordered = sorted(written, key=lambda w: (w.entry.event_ms, w.recorded_at, w.id))
+    return [
+        forms.Event(
+            kind=w.entry.kind,
+            status="voided" if w.voided else w.entry.status,
+            event_at=units.utc(w.entry.event_ms),
+            event_from=None if w.entry.lo_ms is None else units.utc(w.entry.lo_ms),
+            event_to=None if w.entry.hi_ms is None else units.utc(w.entry.hi_ms),
+            recorded_at=w.recorded_at,
+            ended_at=w.ended_at,
+            from_party=names.get(("party", w.entry.from_party)),
+            to_party=names.get(("party", w.entry.to_party)),
+            place=names.get(("place", w.entry.place_id)),
+            consignment=names.get(("consignment", w.consignment_id)),
+            stop=w.entry.stop_seq,
+            evidence=_evidence(w, fixes),
+        )
+        for w in ordered
+    ]
