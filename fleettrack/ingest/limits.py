@@ -48,16 +48,19 @@ class PerSource:
     def __init__(self, each: int, together: int) -> None:
         self._each, self._together = each, together
         self._open: collections.Counter[str] = collections.Counter()
+        self._all = 0
 
     def admit(self, source: str) -> bool:
         """Count one more, or say that there is no room."""
-        if self._open[source] >= self._each or self._open.total() >= self._together:
+        if self._open[source] >= self._each or self._all >= self._together:
             return False
         self._open[source] += 1
+        self._all += 1
         return True
 
     def leave(self, source: str) -> None:
         """Count one less."""
+        self._all -= 1
         self._open[source] -= 1
         if not self._open[source]:
             del self._open[source]

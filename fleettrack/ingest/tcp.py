@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 from fleettrack import metrics
@@ -42,8 +43,10 @@ class Listener:
         self._timer.cancel()
         for conn in list(self._open):
             conn.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while self._tasks:  # one that is done lets the next of its connection go
+                    await asyncio.wait(self._tasks)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
