@@ -16,7 +16,7 @@ from fleettrack import config, log, metrics
 from fleettrack.domain import errors
 from fleettrack.http import app, context
 from fleettrack.ingest import intake, session, spool, tcp, udp
-from fleettrack.services import checksums, custody, editing, keys, watchman
+from fleettrack.services import checksums, custody, keys, planning, watchman
 from fleettrack.services.track import batcher, pipeline
 from fleettrack.storage import database, embedded, migrations, positions
 
@@ -105,11 +105,11 @@ async def open_database(settings: config.Settings) -> AsyncIterator[database.Dat
 
 def make_pipeline(
     db: database.Database, settings: config.Settings, counters: metrics.Metrics
-) -> tuple[pipeline.Pipeline, editing.Editor]:
+) -> tuple[pipeline.Pipeline, planning.Planner]:
     """Return the pipeline, and the editor that decides by it."""
     journeys = custody.Custody(none_trust_may_transfer=settings.none_trust_may_transfer)
     line = pipeline.Pipeline(db, journeys, counters)
-    return line, editing.Editor(db, line)
+    return line, planning.Planner(db, line)
 
 
 @contextlib.asynccontextmanager
