@@ -106,7 +106,7 @@ async def open_database(settings: config.Settings) -> AsyncIterator[database.Dat
 def make_pipeline(
     db: database.Database, settings: config.Settings, counters: metrics.Metrics
 ) -> tuple[pipeline.Pipeline, planning.Planner]:
-    """Return the pipeline, and the editor that decides by it."""
+    """Return the pipeline, and the planner that decides by it."""
     journeys = custody.Custody(none_trust_may_transfer=settings.none_trust_may_transfer)
     line = pipeline.Pipeline(db, journeys, counters)
     return line, planning.Planner(db, line)
