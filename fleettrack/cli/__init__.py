@@ -15,9 +15,15 @@ from fleettrack.domain import errors
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("fleettrack.cli.serve", "Run the service."),
+    "demo": ("fleettrack.cli.demo", "Run it with a simulated fleet, and watch."),
     "decode": ("fleettrack.cli.decode", "Decode recorded pings to JSON lines."),
+    "replay": ("fleettrack.cli.replay", "Send recorded pings to a running service."),
+    "import": ("fleettrack.cli.importing", "Import consignments with their serials from a manifest."),
+    "trace": ("fleettrack.cli.trace", "Tell where a serial is and who holds it, now or then."),
+    "key": ("fleettrack.cli.key", "Make, list and end API keys."),
     "ledger": ("fleettrack.cli.ledger", "Check the custody ledger."),
     "db": ("fleettrack.cli.db", "Look after the database."),
+    "bench": ("fleettrack.cli.bench", "Measure how fast it is."),
 }
 """Name → (module with a click command named `command`, its one-line help), in the order of `--help`."""
 

@@ -119,7 +119,7 @@ async def _state(
         edit.connection,
         fence_id=fence_id,
         place_id=place_id,
-        shape=form.shape,
+        shape=geojson.write(geojson.read(form.shape)),
         rules_=form.rules,
         since=since,
         known=known,

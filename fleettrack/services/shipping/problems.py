@@ -38,13 +38,25 @@ class Problems:
 
     def __init__(self) -> None:
         self._kept: list[Problem] = []
+        self._kinds: set[tuple[str, str, str]] = set()
+        self._repeats: list[int] = []  # which of the kept say again what another says
         self.count = 0
 
-    def add(self, where: Where, column: str, value: object, reason: str, *, times: int = 1) -> None:
-        """Note a problem; `times` > 1 counts further ones like it that are told nowhere."""
+    def add(self, where: Where, column: str, value: object, reason: str) -> None:
+        """Note a problem. One of a new kind is told even when there are many: it takes the place of a repeat."""
+        self.count += 1
+        problem = Problem(where=where, column=column, value=str(value), reason=reason)
+        kind = column, problem.value, reason
+        new = kind not in self._kinds
         if len(self._kept) < KEPT:
-            self._kept.append(Problem(where=where, column=column, value=str(value), reason=reason))
-        self.count += times
+            if not new:
+                self._repeats.append(len(self._kept))
+            self._kept.append(problem)
+        elif new and self._repeats:
+            self._kept[self._repeats.pop()] = problem
+        else:
+            return
+        self._kinds.add(kind)
 
     def add_all(self, where: Iterable[Where], column: str, value: object, reason: str) -> None:
         """Note the same problem at each place."""
