@@ -54,7 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     place_id: int | None = None
     visit_id: int | None = None
     fact_id: int | None = None
-    corroborated_by: tuple[str, ...] = ()  # "visit:12", "fact:7"
+    corroborated_by: tuple[str, ...] = ()  # "visit:12", "fact:7", "tracker:3" of a departure inferred from its fix
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

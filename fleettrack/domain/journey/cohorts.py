@@ -61,7 +61,7 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 def split(seen: world.World) -> Split:
     """Return the cohorts: objects that are named belong to those of their nearest named container or item set."""
     lists = list(_lists(seen.facts))
-    singles = {a.object_id for a in seen.assignments if a.level == "unit" and a.object_id is not None}
+    singles = set(seen.on_unit)
     loaded = {load.object_id for load in seen.known.loads if load.object_id is not None}
     named = frozenset(singles | loaded).union(*(objects for _, _, objects in lists))
     sets = {s.id: s for s in sorted(seen.plan.item_sets, key=lambda s: s.id)}
@@ -187,9 +187,12 @@ def _joined(
         for set_id, objects in lying.items():
             if here := members & objects:
                 joined[set_id, signature] |= here
+        inside: defaultdict[int, set[int]] = defaultdict(set)
         for object_id in members & parents.keys():
-            set_id, outer = concerning(parents[object_id])
-            joined[set_id, signature.within(outer)].add(object_id)
+            inside[parents[object_id]].add(object_id)
+        for container, objects in inside.items():
+            set_id, outer = concerning(container)
+            joined[set_id, signature.within(outer)] |= objects
     return joined
 
 

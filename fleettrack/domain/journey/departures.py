@@ -35,8 +35,10 @@ def infer(trip: passage.Passage, far: consignment.Beyond, at_ms: int) -> None:
     if not known or not trip.watchers.governs(far.tracker_id, at_ms, on) or _still_to_come(trip, stop, at_ms):
         return
     between = passage.Interval(far.before_ms, far.time_ms)
-    trip.write(f"stop:{stop.seq}/departure/inferred", "departure_inferred", at_ms, seq=stop.seq, between=between)
-    _leave(trip, stop.seq, at_ms, far.trust, between=between)
+    also = (f"tracker:{far.tracker_id}",)  # there is no visit to name
+    slot = f"stop:{stop.seq}/departure/inferred"
+    trip.write(slot, "departure_inferred", at_ms, seq=stop.seq, between=between, also=also)
+    _leave(trip, stop.seq, at_ms, far.trust, between=between, also=also)
 
 
 def _may_leave(trip: passage.Passage, seq: int) -> bool:
@@ -66,6 +68,7 @@ def _leave(
     *,
     visit: consignment.Visit | None = None,
     between: passage.Interval | None = None,
+    also: tuple[str, ...] = (),
 ) -> None:
     """Leave a stop for the next; where a leg starts, its carrier gets the goods, unless a handover says who did."""
     changes = trip.changes_at(seq)
@@ -84,7 +87,7 @@ def _leave(
         return
     slot = slots.pickup(seq)
     if trip.trusts(trust):
-        trip.move(slot, "picked_up", leg.carrier_id, at_ms, seq=seq, visit=visit, between=between)
+        trip.move(slot, "picked_up", leg.carrier_id, at_ms, seq=seq, visit=visit, between=between, also=also)
     else:
         trip.write(
             slot,
@@ -95,6 +98,7 @@ def _leave(
             status="proposed",
             visit=visit,
             between=between,
+            also=also,
         )
 
 
@@ -148,12 +152,9 @@ def _depart_after_receipt(
 
 def _open_ride(trip: passage.Passage, visit: consignment.Visit, at_ms: int) -> None:
     """Open the planned load of a vehicle that leaves the stop where the goods are, or were while it stood there."""
-    if trip.settled is not None:
-        return
     for stop in trip.stops:
-        here = stop.seq == trip.at or (
-            trip.left is not None and trip.left[0] == stop.seq and trip.left[1] >= visit.enter_ms
-        )
+        just_left = trip.at is None and trip.left is not None and trip.left[0] == stop.seq
+        here = stop.seq == trip.at or (just_left and trip.departed[stop.seq] >= visit.enter_ms)
         leg = trip.seen.route.leg_out(stop.seq)
         if here and leg is not None and leg.vehicle_id is not None and trip.plans(visit, at_ms, stop):
             if not trip.scanned_at(stop.seq, at_ms):

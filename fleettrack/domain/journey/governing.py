@@ -105,11 +105,8 @@ class Watchers:
 def _on_goods(cohort: cohorts.Cohort, seen: world.World) -> list[Watch]:
     if cohort.item_set is None:
         return []
-    ranks = {object_id: rank for rank, object_id in reversed(list(enumerate(cohort.signature.units)))}
-    found = []
-    for a in seen.assignments:
-        rank = CONSIGNMENT if a.level == "consignment" else ranks.get(a.object_id or 0)
-        if rank is not None and a.level != "vehicle":
-            start = max(a.from_ms, seen.plan.effective_from_ms)
-            found.append(Watch(rank, -a.from_ms, a.tracker_id, start, world.end(a.to_ms)))
-    return found
+    ranked = [(CONSIGNMENT, a) for a in seen.on_all]
+    for rank, unit in enumerate(cohort.signature.units):
+        ranked += [(rank, a) for a in seen.on_unit.get(unit, ())]
+    since = seen.plan.effective_from_ms
+    return [Watch(rank, -a.from_ms, a.tracker_id, max(a.from_ms, since), world.end(a.to_ms)) for rank, a in ranked]

@@ -91,12 +91,15 @@ def _progress(trips: list[passage.Passage], stop: consignment.Stop, seen: world.
 def _ended(trips: list[passage.Passage], seen: world.World) -> Iterator[tuple[int, int]]:
     """Return the trackers whose goods have all been received for certain, and since when: not before it was stated."""
     goods = [trip for trip in trips if trip.cohort.item_set is not None]
-    for a in seen.assignments:
-        if a.level == "vehicle":
-            continue
-        served = [t for t in goods if a.level == "consignment" or a.object_id in t.cohort.signature.units]
-        ends = [_received_ms(t) for t in served]
-        if served and None not in ends:
+    in_unit: defaultdict[int, list[passage.Passage]] = defaultdict(list)
+    for trip in goods:
+        for unit in trip.cohort.signature.units:
+            in_unit[unit].append(trip)
+    served = [(a, goods) for a in seen.on_all]
+    served += [(a, in_unit[unit]) for unit, on in seen.on_unit.items() for a in on]
+    for a, trips_served in served:
+        ends = [_received_ms(trip) for trip in trips_served]
+        if ends and None not in ends:
             at_ms = max(e for e in ends if e is not None)
             if a.from_ms < at_ms <= world.end(a.to_ms):
                 yield a.tracker_id, at_ms

@@ -33,11 +33,17 @@ class World:
         self.visits = _visits(known.visits, known.consignment.effective_from_ms)
         self.assignments = sorted(known.assignments, key=_assignment_order)
         self.on_vehicle: defaultdict[int, list[consignment.Assignment]] = defaultdict(list)
+        self.on_unit: defaultdict[int, list[consignment.Assignment]] = defaultdict(list)
+        self.on_all: list[consignment.Assignment] = []
         self.vehicles_of: defaultdict[int, list[consignment.Assignment]] = defaultdict(list)
         for a in self.assignments:
             if a.level == "vehicle" and a.vehicle_id is not None:
                 self.on_vehicle[a.vehicle_id].append(a)
                 self.vehicles_of[a.tracker_id].append(a)
+            elif a.level == "unit" and a.object_id is not None:
+                self.on_unit[a.object_id].append(a)
+            elif a.level == "consignment":
+                self.on_all.append(a)
         self._silences: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         for s in known.silences:
             self._silences[s.tracker_id].append((s.from_ms, end(s.to_ms)))

@@ -389,6 +389,7 @@ def test_departure_is_inferred_from_a_far_fix_of_the_goods():
     told = tell(assignments=[on_goods()], beyond=[far], visits=[visit(2, B, 5, None, GOODS_BOX)])
     inferred = told.entry("departure_inferred")
     assert (inferred.lo_ms, inferred.event_ms, inferred.hi_ms) == (at(1), at(1.5), at(1.5))
+    assert told.entry("picked_up").corroborated_by == (f"tracker:{GOODS_BOX}",)
     assert told.holder(1.5) == (CARRIER, "provisional")
     assert told.holder(5) == (CONSIGNEE, "provisional")
 
@@ -480,3 +481,16 @@ def test_set_whose_every_line_has_a_tracker_has_no_rest():
         visits=[visit(1, A, 1, 2), visit(3, A, 0.5, 3, PALLET_BOX)],
     )
     assert [e.event_ms for e in told.journey.entries if e.kind == "picked_up"] == [at(3)]
+
+
+def test_two_trackers_on_one_truck_are_one_truck():
+    phone = on_truck(TRUCK2_BOX, TRUCK)
+    visits = [visit(1, A, 1, 2), visit(2, A, 1.1, 9, TRUCK2_BOX), visit(3, B, 5)]
+    told = tell(
+        assignments=[on_truck(), phone],
+        visits=visits,
+        silences=[consignment.Silence(tracker_id=TRUCK2_BOX, from_ms=at(3), to_ms=at(8))],
+    )
+    assert told.holder(2) == (CARRIER, "provisional")
+    assert told.holder(5) == (CONSIGNEE, "provisional")
+    assert told.kinds().count("departed") == 1

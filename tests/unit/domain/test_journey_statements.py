@@ -101,6 +101,13 @@ def test_returned_tracker_after_the_receipt_is_no_departure():
         assert ended.journey == told.journey
 
 
+def test_receipt_that_says_a_later_time_than_the_departure_still_makes_it_none():
+    told = tell(assignments=[on_goods()], visits=GOODS, facts=[receipt(7, 9, effective=8)])
+    assert told.holder(7) == (CARRIER, "provisional")
+    assert told.holder(8) == (CONSIGNEE, "confirmed")
+    assert told.problems() == []
+
+
 def test_tracker_of_three_drops_ends_with_the_last():
     stops = (stop(1, A, "pickup", SHIPPER), stop(2, B, "drop", CONSIGNEE), stop(3, C, "drop", SECOND))
     the_plan = plan(stops, [leg(1, 3)], [item_set(11, 1, 2), item_set(12, 1, 3)])
@@ -264,6 +271,22 @@ def test_items_short_at_the_pickup_stay():
     assert told.holder(9, ITEM) == (SHIPPER, "confirmed")
     assert told.holder(9) == (CONSIGNEE, "provisional")
     assert told.problems() == ["short"]
+
+
+def test_pallet_that_the_carrier_refuses_at_the_pickup_stays():
+    facts = [handover(7, 1.5, 1, SHIPPER, CARRIER, refused=[PALLET])]
+    told = tell(assignments=[on_truck()], visits=TRIP, homes=[home(PALLET)], facts=facts)
+    assert told.holder(9, ITEM, PALLET) == (SHIPPER, "confirmed")
+    assert told.holder(9) == (CONSIGNEE, "provisional")
+    assert told.problems() == ["refused"]
+
+
+def test_goods_that_people_passed_on_from_the_drop_are_not_taken_back():
+    facts = [handover(7, 5.5, None, CONSIGNEE, OTHER, only_listed=True, handed_over=[ITEM])]
+    told = tell(assignments=[on_goods()], visits=GOODS, homes=[home(ITEM)], facts=facts)
+    assert told.holder(5.2, ITEM) == (CONSIGNEE, "provisional")
+    assert told.holder(9, ITEM) == (OTHER, "confirmed")
+    assert told.holder(9) == (CARRIER, "provisional")  # the rest was turned away
 
 
 def test_handover_on_the_way_and_an_arrival_that_does_not_continue_from_it():
