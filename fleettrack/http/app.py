@@ -17,6 +17,7 @@ from fleettrack.http import (
     routes,
     sightings,
     statements,
+    traces,
 )
 
 KEEPALIVE_S = 75.0
@@ -29,6 +30,7 @@ TABLE: list[routes.Route] = [
     *goods.ROUTES,
     *consignments.ROUTES,
     *statements.ROUTES,
+    *traces.ROUTES,
     *sightings.ROUTES,
     *api_keys.ROUTES,
 ]

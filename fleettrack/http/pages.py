@@ -35,11 +35,11 @@ def asked(request: web.Request, key: type[_K]) -> Page[_K]:
     limit = request.query.get("limit", str(LIMIT))
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= LIMIT_MAX:
         raise problems.Malformed(f"limit is a number from 1 to {LIMIT_MAX}")
-    cursor = request.query.get("cursor")
-    if cursor is None:
+    given = request.query.get("cursor")
+    if given is None:
         return Page(int(limit), None)
     try:
-        after = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=key)
+        after = msgspec.json.decode(base64.urlsafe_b64decode(given), type=key)
     except (msgspec.MsgspecError, binascii.Error, ValueError) as exc:
         raise problems.Malformed("this cursor is not one of ours") from exc
     return Page(int(limit), after)
@@ -51,5 +51,10 @@ def answer(
     """Return a page of rows, each as `told` tells it. One row more than asked for shows that there is a next page."""
     items = rows[: page.limit]
     more = len(rows) > page.limit
-    cursor = base64.urlsafe_b64encode(msgspec.json.encode(key(items[-1]))).decode() if more else None
-    return bodies.json({"items": [told(item) for item in items] if told else items, "next": cursor})
+    following = cursor(key(items[-1])) if more else None
+    return bodies.json({"items": [told(item) for item in items] if told else items, "next": following})
+
+
+def cursor(key: Any) -> str:
+    """Return what a caller sends to go on after this key."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode()

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from recording import Door
+from yarl import URL
 
 from fleettrack import metrics
 from fleettrack.http import app, context
@@ -32,13 +33,20 @@ class Api:
     tokens: dict[str, str]
 
     async def ask(
-        self, method: str, path: str, *, role: str | None = "admin", headers: dict[str, str] | None = None, **sent: Any
+        self,
+        method: str,
+        path: str | URL,
+        *,
+        role: str | None = "admin",
+        headers: dict[str, str] | None = None,
+        **sent: Any,
     ) -> tuple[int, Any]:
         """Return the status and the JSON body."""
         said = dict(headers or {})
         if role is not None:
             said["Authorization"] = f"Bearer {self.tokens[role]}"
-        async with self.session.request(method, self.url + path, headers=said, **sent) as response:
+        url = path if isinstance(path, URL) else self.url + path
+        async with self.session.request(method, url, headers=said, **sent) as response:
             text = await response.text()
             if not text:
                 return response.status, None

@@ -3,6 +3,7 @@ from __future__ import annotations
 from urllib import parse
 
 import pytest
+from yarl import URL
 
 V1 = "/api/v1"
 SQUARE = {"type": "Polygon", "coordinates": [[[11, 48], [11.01, 48], [11.01, 48.01], [11, 48.01], [11, 48]]]}
@@ -269,3 +270,56 @@ async def test_tasks_and_exceptions_are_listed_and_done(api):
     assert (await api.ask("POST", f"{V1}/tasks/0/done", json={}))[0] == 404
     assert (await api.ask("GET", f"{V1}/exceptions?consignment=none"))[1]["items"] == []
     assert (await api.ask("POST", f"{V1}/visits/1/accept", json={}))[0] == 404
+
+
+LINK = "https://id.gs1.org/01/09506000134352/21/"
+
+
+@pytest.mark.parametrize("code", ["s1", "a/1", "b%2", "c%2F3", "d?x=1"])
+async def test_a_serial_is_found_by_its_link_and_by_its_bare_code(api, code):
+    await world(api)
+    made = {"issuer": "SHIP", "gtin": "09506000134352", "serials": [code]}
+    status, said = await api.ask("POST", f"{V1}/serials", json=made)
+    assert status == 201, said
+    (link,) = said["refs"]
+    assert link == LINK + parse.quote(code, safe="")
+    for name in (link, code):
+        status, trace = await api.ask("GET", URL(f"{api.url}{V1}/serials/{parse.quote(name, safe='')}", encoded=True))
+        assert status == 200, trace
+        assert (trace["serial"], trace["holder"]["party"]) == (link, "SHIP")
+    status, life = await api.ask(
+        "GET", URL(f"{api.url}{V1}/serials/{parse.quote(code, safe='')}/history", encoded=True)
+    )
+    assert (status, [e["kind"] for e in life["history"]]) == (200, ["commissioned"])
+
+
+async def test_an_ambiguous_serial_names_its_candidates(api):
+    await world(api)
+    for gtin in ("09506000134352", "09506000134376"):
+        await api.ask("POST", f"{V1}/serials", json={"issuer": "SHIP", "gtin": gtin, "serials": ["s1"]})
+    status, said = await api.ask("GET", f"{V1}/serials/s1")
+    assert (status, said["type"]) == (409, "urn:fleettrack:problem:ambiguous")
+    assert len(said["candidates"]) == 2
+    assert (await api.ask("GET", f"{V1}/serials/unknown"))[0] == 404
+
+
+async def test_custody_and_contents_of_a_consignment(api):
+    await world(api)
+    items = [{"gtin": "09506000134352", "serial": f"s{i}", "unit": "106141412345678908"} for i in range(5)]
+    status, said = await api.ask("POST", f"{V1}/consignments", json=plan(items=items))
+    assert status == 201, said
+    status, custody = await api.ask("GET", f"{V1}/consignments/C-1/custody")
+    assert (status, custody["consignment"]) == (200, "C-1")
+    assert {h["holder"]["party"] for h in custody["held"]} == {"SHIP"}
+    _, top = await api.ask("GET", f"{V1}/consignments/C-1/items")
+    (unit,) = top["items"]
+    assert unit["contains"] == 5
+    seen, cursor = [], ""
+    while cursor is not None:
+        query = f"within={parse.quote(unit['ref'], safe='')}&limit=2" + (f"&cursor={cursor}" if cursor else "")
+        status, page = await api.ask("GET", f"{V1}/consignments/C-1/items?{query}")
+        assert status == 200, page
+        seen += [item["ref"] for item in page["items"]]
+        cursor = page["next"]
+    assert seen == [f"{LINK}s{i}" for i in range(5)]
+    assert (await api.ask("GET", f"{V1}/consignments/none/custody"))[0] == 404
