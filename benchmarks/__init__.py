@@ -1,0 +1,1 @@
+"""The targets of the design, one file each: `fleettrack bench` runs them. docs/benchmarks.md says what bounds them."""
