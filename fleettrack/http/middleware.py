@@ -33,7 +33,7 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
         return problems.of_error(error, request.path)
     except web.HTTPException as error:
         return problems.of_http(error, request.path)
-    except (ConnectionError, TimeoutError):
+    except ConnectionError:
         raise  # the other end is gone: nobody to tell
     except Exception as error:
         return problems.of_fault(error, request.path)
