@@ -9,7 +9,7 @@ import msgspec
 
 from fleettrack.domain import consignment as plans
 from fleettrack.domain import errors
-from fleettrack.services import checks, editing, planning
+from fleettrack.services import checks, editing, planning, tracing
 from fleettrack.services.forms import facts as forms
 from fleettrack.services.forms import words
 from fleettrack.storage import consignments, containment, database, facts, ledger, objects, parties, rows
@@ -143,6 +143,8 @@ async def hand_over(
         absent = [name for name, object_id in ids.items() if not ways[object_id]]
         if absent:
             raise checks.offending("objects", absent, "it is not part of the consignment then")
+        if form.from_party is not None:
+            await _check_holders(connection, ids, form.from_party, stated.happened_at)
         fact_id = await record(
             edit,
             stated,
@@ -156,6 +158,17 @@ async def hand_over(
             note=form.note,
         )
         return await told(edit, consignment, fact_id)
+
+
+async def _check_holders(
+    connection: database.Connection, ids: Mapping[str, int], from_party: str, at: dt.datetime
+) -> None:
+    """Refuse objects that somebody else holds for certain then: nobody hands over what he has not."""
+    held = await tracing.held_by(connection, ids.values(), at)
+    others = {name: held[o] for name, o in ids.items() if held[o] is not None and held[o] != from_party}
+    if others:
+        first = next(iter(others.values()))
+        raise checks.offending("objects", others, f"it is held by {first} then, not by {from_party}")
 
 
 async def correct(

@@ -114,8 +114,8 @@ class Items:
         """Note what a line says about its unit."""
         unit = self._units[item.unit]
         unit.ways.add(item.way)
-        if not unit.parent:
-            unit.parent = item.parent_unit
+        if item.parent_unit and not unit.parent:
+            unit.parent, unit.where, unit.line = item.parent_unit, item.where, item.line
         elif item.parent_unit and unit.parent != item.parent_unit:
             reason = f"unit {item.unit} lies in {unit.parent} by an earlier line"
             self._problems.add(item.where, "parent_unit", item.parent_unit, reason)

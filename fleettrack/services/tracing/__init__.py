@@ -10,7 +10,7 @@ from fleettrack.services import checks
 from fleettrack.services.forms import traced as forms
 from fleettrack.services.forms import words
 from fleettrack.services.tracing import lives, whereabouts
-from fleettrack.storage import database, ledger, objects, tracing
+from fleettrack.storage import database, ledger, objects, rows, tracing
 
 Names = Mapping[tuple[str, int | None], str]
 
@@ -167,6 +167,18 @@ async def custody(
         ],
         history=_history(shown, names, fixes),
     )
+
+
+async def held_by(connection: database.Connection, object_ids: Iterable[int], at: dt.datetime) -> dict[int, str | None]:
+    """Return who held each object for certain at a time, as this transaction knows it; None where that is open."""
+    ids = list(object_ids)
+    held = await lives.load(connection, ids, await rows.clock(connection))
+    holding = {object_id: life.holding(units.to_ms(at)) for object_id, life in held.items()}
+    names = await _names(connection, [w for w in holding.values() if w is not None])
+    return {
+        object_id: None if w is None or w.entry.status != "confirmed" else names["party", w.entry.to_party]
+        for object_id, w in holding.items()
+    }
 
 
 async def settled(connection: database.Connection, known_at: dt.datetime | None) -> dt.datetime:
