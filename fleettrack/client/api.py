@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -99,6 +100,25 @@ class Api:
 def part(text: str) -> str:
     """Return a reference as one part of a path."""
     return quote(text, safe="")
+
+
+async def few(work: Iterable[Coroutine[Any, Any, None]], at_once: int = 4) -> None:
+    """Do many things, a few at a time; the first error ends it."""
+    todo = iter(work)
+
+    async def one_by_one() -> None:
+        for thing in todo:
+            await thing
+
+    tasks = [asyncio.create_task(one_by_one()) for _ in range(at_once)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for thing in todo:
+            thing.close()
 
 
 async def _told(response: aiohttp.ClientResponse) -> Any:

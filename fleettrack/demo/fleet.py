@@ -2,11 +2,12 @@
 
 It reads one line of JSON, from FILE or standard input:
 
-    {"url", "host", "nmea_port", "nmea_udp_port", "seed", "trucks", "epoch", "ordered_until", "truth",
+    {"url", "host", "nmea_port", "nmea_udp_port", "seed", "trucks", "epoch", "ordered", "truth",
      "keys": {"office": …, "<carrier's reference>": …}}
 
-It drives from `epoch` on (seconds since 1970; what was before is what its trackers have kept), until SIGTERM or SIGINT,
-or until standard input ends where that is what it was told by: then its parent is gone.
+It drives from `epoch` on (seconds since 1970; what was before is what its trackers have kept), and orders whatever
+shipments are not among the `ordered` ones, until SIGTERM or SIGINT, or until standard input ends where that is what it
+was told by: then its parent is gone.
 """
 
 from __future__ import annotations
@@ -68,12 +69,13 @@ class Fleet:
             await asyncio.sleep(max(0.0, time_s - time.time()))
             if isinstance(act, lives.Fixes):
                 box.add(act)
-            elif isinstance(act, lives.Signature) or (
-                isinstance(act, lives.Order) and time_s > self._told["ordered_until"]
-            ):
+            elif isinstance(act, lives.Signature):
+                await box.spoken.wait()  # nobody signs before the service can know of the arrival
                 await staff.do(truck, act, time_s)
             elif not isinstance(act, lives.Order):
                 witness.saw(act)
+            elif act.shipments[0].load.ref not in self._told["ordered"]:
+                await staff.do(truck, act, time_s)
 
     def _first_call_s(self, truck: world.Truck) -> float:
         if truck.number % trips.INSIDE_EACH == 0:

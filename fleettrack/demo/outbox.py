@@ -38,6 +38,7 @@ class Outbox:
         self._reports: deque[trackers.Report] = deque(maxlen=MEMORY)
         self._away_until_s = time.time() + wait_s
         self._signal = parcel.Signal()
+        self.spoken = asyncio.Event()  # the tracker has told what it had kept from before
 
     def add(self, fixes: lives.Fixes) -> None:
         """Take what was measured."""
@@ -76,7 +77,9 @@ class Outbox:
             except errors.FleettrackError:
                 self._reports.extendleft(reversed(some))
                 raise
-            self._witness.told(some, time.time())
+            if some:
+                self._witness.told(some, time.time())
+                self.spoken.set()
 
     def _open(self) -> parcel.Sink:
         truck, where = self._truck, self._where

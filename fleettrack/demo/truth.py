@@ -28,10 +28,10 @@ Line = dict[str, Any]
 
 
 class Writer:
-    """Appends to the file; each line is on its way to the disk when the call returns."""
+    """Begins the file anew; each line is on its way to the disk when the call returns."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("w", encoding="utf-8")
 
     def write(self, kind: str, time_s: float, **facts: object) -> None:
         """Append a line."""

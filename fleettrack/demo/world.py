@@ -12,8 +12,8 @@ from fleettrack.demo import ground
 TRUCKS_PER_TOWN = 8
 DEPOTS = 3  # sites in a town where goods are taken on
 DROPS = 6  # … where they are delivered
-SITE_APART_M = 1_100.0  # so that no fence of up to 220 m reaches near another
-SITE_WITHIN_M = 3_200.0  # of the town's centre: last miles of a few minutes
+SITE_APART_M = 850.0  # so that no fence of up to 220 m reaches near another
+SITE_WITHIN_M = 2_300.0  # of the town's centre: last miles of a few minutes
 SILENCE_S = 3_600.0
 """In the demo a truck that stands and goes silent is not taken to have arrived before an hour has passed (a setting of
 each fence; five minutes else): when the fleet is stopped, arrivals stop."""
