@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import itertools
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from fleettrack.ingest.codecs import decoder
 
 ITEMS_LIMIT = 100_000  # in one body; a day of 1 Hz pings has 86,400
 
-# Possessive, so that hostile input cannot make it backtrack; a string that never ends reaches to the end.
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},]', re.DOTALL)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -40,15 +40,26 @@ def spans_lines(body: bytes) -> bool:
 
 def depth(item: bytes) -> int:
     """Return how deep brackets are nested, without recursion."""
-    deepest = now = 0
-    for match in _TOKEN.finditer(item):
-        token = match[0]
-        if token in b"[{":
-            now += 1
-            deepest = max(deepest, now)
-        elif token in b"]}":
-            now -= 1
-    return deepest
+    levels, _ = _levels(item)
+    return max(0, int(levels.max(initial=0)))
+
+
+def _levels(value: bytes) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Return for each byte how deep it lies, itself counted in, and whether it is part of a string.
+
+    On columns, because what nobody can parse may be megabytes of brackets. A string that never ends reaches to the end.
+    """
+    text = np.frombuffer(value, np.uint8)
+    at = np.arange(len(text), dtype=np.int32)
+    unescaping = np.maximum.accumulate(np.where(text != ord("\\"), at, -1))
+    escaped = np.zeros(len(text), bool)
+    escaped[1:] = (at[:-1] - unescaping[:-1]) % 2 == 1
+    quoted = np.cumsum((text == ord('"')) & ~escaped, dtype=np.int32) % 2 == 1
+    step = np.zeros(len(text), np.int32)
+    step[(text == ord("[")) | (text == ord("{"))] = 1
+    step[(text == ord("]")) | (text == ord("}"))] = -1
+    step[quoted] = 0
+    return np.cumsum(step, dtype=np.int32), quoted
 
 
 def _array(value: bytes) -> list[bytes]:
@@ -62,25 +73,19 @@ def _array(value: bytes) -> list[bytes]:
 
 def _scan(value: bytes) -> list[bytes]:
     """Cut an array at its own commas, whatever its items hold; a rest behind its end is one more item."""
-    items: list[bytes] = []
-    now, start = 0, 1
-    for match in _TOKEN.finditer(value):
-        token = match[0]
-        if token in b"[{":
-            now += 1
-        elif token in b"]}":
-            now -= 1
-        if now == 0 or (now == 1 and token == b","):
-            items.append(value[start : match.start()].strip())
-            start = match.end()
-            if len(items) > ITEMS_LIMIT:
-                raise _too_many()
-            if now == 0:
-                break
-    rest = value[start:].strip()
-    if rest or now > 0:  # behind the end, or because there is none
+    levels, quoted = _levels(value)
+    closed = np.flatnonzero(levels <= 0)
+    end = int(closed[0]) if len(closed) else len(value)
+    text = np.frombuffer(value, np.uint8)[:end]
+    commas = np.flatnonzero((text == ord(",")) & (levels[:end] == 1) & ~quoted[:end])
+    if len(commas) >= ITEMS_LIMIT:
+        raise _too_many()
+    bounds = [0, *commas.tolist(), end]
+    items = [value[a + 1 : b].strip() for a, b in itertools.pairwise(bounds)]
+    rest = value[end + 1 :].strip()
+    if rest:
         items.append(rest)
-    return [] if items == [b""] and now == 0 else items
+    return [] if items == [b""] and len(closed) else items
 
 
 def _too_many() -> decoder.Refusal:

@@ -88,11 +88,11 @@ class Batcher:
                 _fail(parcel, errors.DatabaseAway("the service is stopping"))
             raise
         except Exception as exc:
-            # One poisoned delivery must not take its companions with it: each is tried by itself.
-            if len(taken) == 1 or isinstance(exc, errors.DatabaseAway):
-                for parcel in taken:
-                    _fail(parcel, exc)
-            else:
+            if isinstance(exc, errors.DatabaseAway):
+                await self._fail_all(taken, exc)
+            elif len(taken) == 1:
+                _fail(taken[0], exc)
+            else:  # one poisoned delivery must not take its companions with it: each is tried by itself
                 for parcel in taken:
                     await self._process([parcel])
         else:
@@ -101,6 +101,17 @@ class Batcher:
                     parcel.done.set_result(answer)
         finally:
             self.oldest_ms = min((p.received_ms for p in self._waiting), default=None)
+
+    async def _fail_all(self, taken: list[delivery.Delivery], error: Exception) -> None:
+        """Let nobody wait in memory while the database is away: their senders, or the spool, keep it better."""
+        async with self._space:
+            waiting = [*taken, *self._waiting]
+            self._waiting.clear()
+            self._messages = 0
+            self._arrived.clear()
+            self._space.notify_all()
+        for parcel in waiting:
+            _fail(parcel, error)
 
 
 def _fail(parcel: delivery.Delivery, error: Exception) -> None:
