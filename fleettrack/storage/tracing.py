@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterable, KeysView, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -255,6 +255,6 @@ async def alike(
 
 
 async def _all(connection: database.Connection, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """Run a query; sets and views of ids go as arrays."""
-    sent = {k: list(v) if isinstance(v, (Set, KeysView)) else v for k, v in parameters.items()}
+    """Run a query; collections of ids go as arrays."""
+    sent = {k: list(v) if isinstance(v, Collection) and not isinstance(v, str) else v for k, v in parameters.items()}
     return await rows.plain(connection, _SQL[name], **sent)
