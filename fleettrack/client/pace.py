@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+LEAP_MS = 86_400_000  # a longer step in device time is no pause, but a clock that was set: nobody waits for it
+
 
 class Pace:
     """Waits until a device time has come. Time never runs backwards: a late parcel goes out at once."""
@@ -13,13 +15,15 @@ class Pace:
         self._speed = speed  # 0: as fast as it goes
         self._clock = clock
         self._start: tuple[int, float] | None = None  # (device time in ms, clock in s)
+        self._last_ms = 0
 
     def wait_s(self, time_ms: int | None) -> float:
         """Return how long to wait before a parcel of this time is sent."""
         if not self._speed or time_ms is None:
             return 0.0
-        if self._start is None:
+        if self._start is None or abs(time_ms - self._last_ms) > LEAP_MS:
             self._start = time_ms, self._clock()
+        self._last_ms = time_ms
         since_ms, since_s = self._start
         return max(0.0, since_s + (time_ms - since_ms) / 1000 / self._speed - self._clock())
 

@@ -187,6 +187,12 @@ def test_no_parcel_goes_out_before_its_time(speed: float, steps: list[tuple[int,
         now += wait_s
 
 
+def test_nobody_waits_for_a_clock_that_was_set() -> None:
+    timing = pace.Pace(1, lambda: 0.0)
+    years_ms = 3 * 365 * 86_400_000
+    assert [timing.wait_s(ms) for ms in (0, 2_000, years_ms, years_ms + 5_000, 4_000, 6_000)] == [0, 2, 0, 5, 0, 2]
+
+
 def test_without_a_pace_nothing_waits() -> None:
     timing = pace.Pace(0, lambda: 0.0)
     assert [timing.wait_s(ms) for ms in (0, 10_000, None)] == [0, 0, 0]
