@@ -17,7 +17,7 @@ import click
 
 from fleettrack import config
 from fleettrack.cli import options
-from fleettrack.client import api, nmea_log, pace, parcel, ping_log, pings, recording, tcp, udp
+from fleettrack.client import account, api, nmea_log, pace, parcel, ping_log, pings, recording, tcp, udp
 from fleettrack.domain import errors
 
 FILES_AT_ONCE = 8  # without a pace; with one all files go on side by side
@@ -122,9 +122,9 @@ class Plan:
         assert target.hostname is not None
         assert target.port is not None
         if target.scheme == "udp":
-            return udp.Udp(target.hostname, target.port)
-        replies: tcp.Replies = "ok" if form == "nmea" else "tally"
-        return tcp.Tcp(target.hostname, target.port, replies=replies, give_up_s=self.give_up_s)
+            return udp.Udp(target.hostname, target.port, "nmea" if form == "nmea" else "json")
+        kept = account.Sentences() if form == "nmea" else account.Lines()
+        return tcp.Tcp(target.hostname, target.port, kept, give_up_s=self.give_up_s)
 
 
 async def _send_all(

@@ -11,21 +11,21 @@ from fleettrack.domain import errors
 
 
 class Parcel(NamedTuple):
-    """Bytes for the wire, with how many fixes are safe once these and all before them are acknowledged.
+    """Bytes for the wire that are acknowledged, or sent again, as one.
 
-    `time_ms` is the device time, by which a replay is paced; None where it is not known. `before` is what has to be
-    said first where this one begins a conversation: a login, the date.
+    `time_ms` is the device time, by which a replay is paced; None where it is not known. Of NMEA, `login` is what says
+    whose the sentences are that do not say it, and `speakers` tells who has sentences in it, by the bytes before `$`.
     """
 
     data: bytes
-    fixes: int = 1
     time_ms: int | None = None
-    before: bytes = b""
+    login: bytes = b""
+    speakers: frozenset[bytes] = frozenset()
 
 
 @dataclasses.dataclass(slots=True)
 class Tally:
-    """What became of the fixes that were sent."""
+    """What became of the fixes (of JSON: pings) that were sent."""
 
     sent: int = 0
     acknowledged: int = 0

@@ -95,4 +95,4 @@ def _parcel(said: dict[str, Any], tracker: str | None) -> Parcel:
         said.setdefault("tracker", tracker)
     data = msgspec.json.encode(said)
     message = json_ping.decode(data)[0]
-    return Parcel(data, 1, message.time_ms if isinstance(message, fix.Fix) else None)
+    return Parcel(data, message.time_ms if isinstance(message, fix.Fix) else None)

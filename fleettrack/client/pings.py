@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 
+from fleettrack.client import opening
 from fleettrack.client.api import Api
 from fleettrack.client.parcel import Parcel, Signal, Tally
 
@@ -22,6 +23,7 @@ class Http:
         self.tally = Tally()
         self._api = api
         self._nmea = nmea
+        self._opening = opening.Opening()
         self._query = {"history": "1"} if history else {}
         self._waiting: deque[Parcel] = deque()
         self._finishing = False
@@ -42,7 +44,6 @@ class Http:
         """
         await self._wait(lambda: len(self._waiting) < WAITING)
         self._waiting.append(parcel)
-        self.tally.sent += parcel.fixes
         self._signal.changed()
 
     async def acknowledged(self) -> None:
@@ -77,19 +78,21 @@ class Http:
             batch = list(itertools.islice(self._waiting, BATCH))
             await self._post(batch)
             for _ in batch:
-                self._waiting.popleft()
+                self._opening.learn(self._waiting.popleft())
             self._signal.changed()
 
     async def _post(self, batch: list[Parcel]) -> None:
         before = self._api.retries
         if self._nmea:
-            body, kind = batch[0].before + b"".join(parcel.data for parcel in batch), "text/plain"
+            body, kind = self._opening.before(batch[0]) + b"".join(parcel.data for parcel in batch), "text/plain"
         else:
             body, kind = b"[" + b",".join(parcel.data for parcel in batch) + b"]", "application/json"
         headers = {"Content-Type": kind}
         answer = await self._api.ask("POST", "/positions", data=body, query=self._query, headers=headers)
         self.tally.answers = True
-        self.tally.acknowledged += sum(answer[name] or 0 for name in COUNTS)
+        known = sum(answer[name] or 0 for name in COUNTS)
+        self.tally.sent += known + answer["rejected"]
+        self.tally.acknowledged += known
         self.tally.duplicate += answer["duplicate"] or 0
         self.tally.held += answer["held"] or 0
         self.tally.rejected += answer["rejected"]

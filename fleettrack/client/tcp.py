@@ -7,10 +7,8 @@ import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
 
-import msgspec
-
+from fleettrack.client import account
 from fleettrack.client.parcel import BackOff, Parcel, Signal, Tally
 
 WINDOW = 2_000  # parcels that may wait for their acknowledgement
@@ -20,23 +18,26 @@ MUTE_S = 6.0  # a full window without any answer ever: this listener does not ac
 ENDS_ALIKE = 3  # connections ended in good order with the same left over: that was refused (a kill looks like one end)
 STALLED_S = 20.0  # … without an answer lately: what is in it may have been refused
 
-Replies = Literal["ok", "tally"]
-"""What the other end says: `OK <n>` fixes are safe (NMEA), or a line of counts for each line sent (JSON)."""
-
 
 class Tcp:
-    """One connection after another to one listener."""
+    """One connection after another to one listener. The account knows what its answers mean."""
 
-    def __init__(self, host: str, port: int, *, replies: Replies = "ok", give_up_s: float | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        kept: account.Account | None = None,
+        *,
+        give_up_s: float | None = None,
+    ) -> None:
         self.tally = Tally()
         self._address = host, port
-        self._replies = replies
+        self._account = account.Sentences() if kept is None else kept
         self._back_off = BackOff(give_up_s)
         self._window: deque[Parcel] = deque()
         self._written = 0  # parcels of the window that are on this connection
-        self._ever_written = 0  # … that were on an earlier one
+        self._ever_written = 0  # … that were on this or an earlier one
         self._begun = False  # something was said on this connection
-        self._surplus = 0  # fixes acknowledged towards the next parcel
         self._left: list[int] = []  # in the window whenever a connection was ended in good order
         self._finishing = False
         self._acknowledges = True
@@ -56,7 +57,6 @@ class Tcp:
         """
         await self._wait(lambda: not self._full)
         self._window.append(parcel)
-        self.tally.sent += parcel.fixes
         self._signal.changed()
 
     async def acknowledged(self) -> None:
@@ -119,10 +119,11 @@ class Tcp:
         if self._window and self._acknowledges and len(self._left) < enough:
             return False
         if self.tally.answers:
-            self.tally.rejected += sum(parcel.fixes for parcel in self._window) - self._surplus
-            self.tally.acknowledged += self._surplus
-        self._window.clear()
-        self._left, self._ever_written, self._surplus = [], 0, 0
+            self.tally.rejected += self._account.left if self._window else 0
+            self.tally.acknowledged = self.tally.sent - self.tally.rejected
+        while self._window:
+            self._account.safe(self._window.popleft())
+        self._left, self._ever_written = [], 0
         self._signal.changed()
         return True
 
@@ -135,6 +136,7 @@ class Tcp:
             while True:
                 await self._write(writer)
                 if self._finishing or not await self._more_to_do(answers):
+                    self._account.ended(self.tally)
                     writer.write_eof()
                     await answers
                     return
@@ -148,11 +150,12 @@ class Tcp:
     async def _write(self, writer: asyncio.StreamWriter) -> None:
         while self._written < len(self._window):
             some = list(itertools.islice(self._window, self._written, self._written + AT_ONCE))
-            again = max(0, min(self._ever_written - self._written, len(some)))
-            self.tally.resent += sum(parcel.fixes for parcel in some[:again])
-            first = b"" if self._begun else some[0].before
-            writer.write(first + b"".join(parcel.data for parcel in some))
-            self._begun = True
+            for i, parcel in enumerate(some, self._written):
+                if i == 0 and not self._begun:
+                    writer.write(self._account.begin(parcel))
+                    self._begun = True
+                writer.write(parcel.data)
+                self._account.wrote(parcel, self.tally, again=i < self._ever_written)
             self._written += len(some)
             self._ever_written = max(self._ever_written, self._written)
             await writer.drain()
@@ -188,38 +191,15 @@ class Tcp:
                 return
             self.tally.answers = True
             self._back_off.worked()
-            if self._replies == "ok":
-                self._take_ok(line)
-            else:
-                self._take_tally(line)
+            self._forget(self._account.answered(line, self.tally))
+            if self._written >= self._ever_written:
+                self.tally.acknowledged = self.tally.sent - self.tally.rejected - self._account.left
             self._signal.changed()
-
-    def _take_ok(self, line: bytes) -> None:
-        word, _, number = line.strip().partition(b" ")
-        if word != b"OK" or not number.isdigit():
-            return
-        self._surplus += int(number)
-        while self._written and self._surplus >= (fixes := self._window[0].fixes):
-            self._surplus -= fixes
-            self.tally.acknowledged += fixes
-            self._forget(1)
-
-    def _take_tally(self, line: bytes) -> None:
-        try:
-            counts = msgspec.json.decode(line, type=dict[str, int | None])
-        except msgspec.DecodeError:
-            return
-        self.tally.duplicate += counts.get("duplicate") or 0
-        self.tally.held += counts.get("held") or 0
-        self.tally.rejected += counts.get("rejected") or 0
-        self.tally.acknowledged += sum(counts.get(name) or 0 for name in ("accepted", "duplicate", "held"))
-        if self._written:
-            self._forget(1)
 
     def _forget(self, number: int) -> None:
         """Drop the oldest parcels of the window."""
         for _ in range(max(0, min(number, self._written))):
-            self._window.popleft()
+            self._account.safe(self._window.popleft())
             self._written -= 1
             self._ever_written = max(0, self._ever_written - 1)
         self._signal.changed()

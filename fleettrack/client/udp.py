@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from fleettrack.client.parcel import Parcel, Tally
+from fleettrack.domain import fix
+from fleettrack.ingest.codecs import decoder, registry
 
 BREATH_DATAGRAMS = 64  # sent in one go before others of this process get their turn
 
@@ -18,13 +20,14 @@ class _Socket(asyncio.DatagramProtocol):
 
 
 class Udp:
-    """One socket to one address; `address` may be shared by many senders."""
+    """One socket to one address. Each parcel is a datagram, whole in itself."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, protocol: str = "nmea") -> None:
         self.tally = Tally()
+        self._codec = registry.open_decoder(protocol, decoder.Settings(datagram=True))
+        self._datagrams = 0
         self._address = host, port
         self._transport: asyncio.DatagramTransport | None = None
-        self._sent = 0
 
     async def start(self) -> None:
         """Open the socket."""
@@ -35,9 +38,9 @@ class Udp:
         """Send a datagram."""
         assert self._transport is not None
         self._transport.sendto(parcel.data)
-        self.tally.sent += parcel.fixes
-        self._sent += 1
-        if self._sent % BREATH_DATAGRAMS == 0:
+        self.tally.sent += sum(isinstance(message, fix.Fix) for message in self._codec.feed(parcel.data))
+        self._datagrams += 1
+        if self._datagrams % BREATH_DATAGRAMS == 0:
             await asyncio.sleep(0)
 
     async def finish(self) -> None:

@@ -14,6 +14,7 @@ from fleettrack.demo import lives, trackers, truth, words, world
 from fleettrack.domain import errors
 
 MEMORY = 5_000  # reports a device keeps
+PATIENCE_S = 30.0  # with a service that is there and does not acknowledge; then it is told again over a new connection
 AGAIN_S = 5.0  # after the service refused it altogether
 
 
@@ -55,8 +56,8 @@ class Outbox:
                 await sink.start()
                 await self._send(sink)
                 await sink.finish()
-            except errors.FleettrackError as exc:
-                complain(f"{self._truck.ref}: {exc}")
+            except (errors.FleettrackError, TimeoutError) as exc:
+                complain(f"{self._truck.ref}: {exc or 'the service does not acknowledge'}")
                 await asyncio.sleep(AGAIN_S)
             finally:
                 await sink.close()
@@ -73,8 +74,9 @@ class Outbox:
                 for report in some:
                     await sink.send(words.say(self._truck, report))
                 if isinstance(sink, tcp.Tcp | pings.Http):
-                    await sink.acknowledged()
-            except errors.FleettrackError:
+                    async with asyncio.timeout(PATIENCE_S):
+                        await sink.acknowledged()
+            except (errors.FleettrackError, TimeoutError):
                 self._reports.extendleft(reversed(some))
                 raise
             if some:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import json
-import operator
 
-from fleettrack.client import parcel
+from fleettrack.client import opening, parcel
 from fleettrack.demo import trackers, world
 
 KNOT_MPS = 1852 / 3600
@@ -18,15 +16,15 @@ def say(truck: world.Truck, report: trackers.Report) -> parcel.Parcel:
     """Return a report in the words of the truck's tracker."""
     time_ms = report.time_s * 1000
     if truck.talk == "json":
-        return parcel.Parcel(_ping(truck, report), 1, time_ms)
+        return parcel.Parcel(_ping(truck, report), time_ms)
     prefix = {"nmea-login": b"", "nmea-prefix": truck.tracker.encode(), "nmea-udp": truck.tracker.encode() + b","}
     lines = [prefix[truck.talk] + line for line in sentences(report)]
-    return parcel.Parcel(b"".join(lines), 0 if report.void else 1, time_ms, login(truck))
+    return parcel.Parcel(b"".join(lines), time_ms, login(truck), frozenset((prefix[truck.talk],)))
 
 
 def login(truck: world.Truck) -> bytes:
     """Return what a tracker says at the start of a connection."""
-    return sentence(f"PGID,{truck.tracker}") if truck.talk == "nmea-login" else b""
+    return opening.login(truck.tracker) if truck.talk == "nmea-login" else b""
 
 
 def sentences(report: trackers.Report) -> list[bytes]:
@@ -34,19 +32,13 @@ def sentences(report: trackers.Report) -> list[bytes]:
     when = dt.datetime.fromtimestamp(report.time_s, dt.UTC)
     clock, date = f"{when:%H%M%S}.00", f"{when:%d%m%y}"
     if report.void:
-        return [sentence(f"GPRMC,{clock},V,,,,,,,{date},,,N")]
+        return [opening.sentence(f"GPRMC,{clock},V,,,,,,,{date},,,N")]
     where = f"{_angle(report.lat, 2, 'NS')},{_angle(report.lon, 3, 'EW')}"
     moving = f"{report.speed / KNOT_MPS:.2f},{report.course:.1f}"
     return [
-        sentence(f"GPRMC,{clock},A,{where},{moving},{date},,,A"),
-        sentence(f"GPGGA,{clock},{where},1,09,{report.hdop:.1f},120.0,M,47.0,M,,"),
+        opening.sentence(f"GPRMC,{clock},A,{where},{moving},{date},,,A"),
+        opening.sentence(f"GPGGA,{clock},{where},1,09,{report.hdop:.1f},120.0,M,47.0,M,,"),
     ]
-
-
-def sentence(body: str) -> bytes:
-    """Return a sentence with its checksum and line end."""
-    checksum = functools.reduce(operator.xor, body.encode())
-    return f"${body}*{checksum:02X}\r\n".encode()
 
 
 def _angle(degrees: float, digits: int, letters: str) -> str:

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleettrack.client import parcel, tcp
-from fleettrack.demo import words
+from fleettrack.client import account, nmea_log, opening, parcel, tcp
 from fleettrack.domain import fix
 from fleettrack.ingest.codecs import decoder, registry
 
@@ -25,13 +24,14 @@ def _no_patience() -> Iterator[None]:
 
 
 Death = tuple[int, bool, bool]
+Key = tuple[str | None, int, int, int]
 
 
 class Service:
     """Stores and acknowledges fixes, and loses connections when told to: (after bytes read, commits those, says so)."""
 
     def __init__(self, deaths: list[Death], refuses: frozenset[int] = frozenset()) -> None:
-        self.stored: list[int] = []
+        self.stored: list[Key] = []
         self.logins: list[str | None] = []
         self._deaths = deaths
         self._refuses = refuses
@@ -64,20 +64,20 @@ class Service:
     def _answer(self, messages: list[fix.Message], writer: asyncio.StreamWriter | None) -> None:
         fixes = [m for m in messages if isinstance(m, fix.Fix)]
         self.logins += [m.tracker for m in messages if isinstance(m, fix.Status) and m.kind == "login"]
-        good = [f.time_ms for f in fixes if f.time_ms not in self._refuses]
+        good = [(f.tracker, *f.key) for f in fixes if f.time_ms not in self._refuses]
         self.stored += good
         if messages and writer:
             writer.write(b"OK %d\r\n" % len(good))
 
 
 def parcels(number: int) -> list[parcel.Parcel]:
-    login = words.sentence("PGID,truck-7")
+    login = opening.sentence("PGID,truck-7")
     return [
         parcel.Parcel(
-            words.sentence(f"GPRMC,{120000 + i // 60 * 100 + i % 60},A,4807.038,N,01131.000,E,,,010324,,,A"),
-            1,
+            opening.sentence(f"GPRMC,{120000 + i // 60 * 100 + i % 60},A,4807.038,N,01131.000,E,,,010324,,,A"),
             1_709_294_400_000 + i * 1000,
             login,
+            frozenset((b"",)),
         )
         for i in range(number)
     ]
@@ -101,9 +101,39 @@ async def test_nothing_is_missing_whenever_connections_end(number: int, deaths: 
     some = parcels(number)
     async with Service(list(deaths)) as service:
         tally = await send(service, some)
-    assert {p.time_ms for p in some} == set(service.stored)
+    assert {p.time_ms for p in some} == {time_ms for _, time_ms, *_ in service.stored}
     assert set(service.logins) <= {"truck-7"}
     assert (tally.sent, tally.acknowledged, tally.rejected) == (number, number, 0)
+
+
+@st.composite
+def gateway_logs(draw: st.DrawFn) -> list[bytes]:
+    """A log of up to three trackers, some of which seldom speak, with GGA after, before or instead of RMC."""
+    often = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))
+    lines = []
+    for second in range(draw(st.integers(1, 25))):
+        clock = f"1200{second:02d}"
+        for i, each in enumerate(often):
+            kinds = draw(st.sampled_from(("RG", "R", "GR", "G"))) if second else "RG"
+            for kind in kinds if second % each == 0 else "":
+                rmc = f"GPRMC,{clock},A,4807.038,N,01131.{i:03d},E,1.0,2.0,010324,,,A"
+                gga = f"GPGGA,{clock},4807.038,N,01131.{i:03d},E,1,08,0.9,1.0,M,,M,,"
+                lines.append(f"tracker-{i}".encode() + opening.sentence(rmc if kind == "R" else gga))
+    return lines
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lines=gateway_logs(),
+    deaths=st.lists(st.tuples(st.integers(1, 3000), st.booleans(), st.booleans()), max_size=4),
+)
+async def test_nothing_of_a_log_of_many_trackers_is_missing(lines: list[bytes], deaths: list[Death]) -> None:
+    codec = registry.open_decoder("nmea", decoder.Settings())
+    whole = {(m.tracker, *m.key) for m in codec.feed(b"".join(lines)) + codec.flush() if isinstance(m, fix.Fix)}
+    async with Service(list(deaths)) as service:
+        tally = await send(service, list(nmea_log.stream(lines, None)))
+    assert whole == set(service.stored)
+    assert (tally.sent, tally.acknowledged, tally.rejected) == (len(whole), len(whole), 0)
 
 
 async def test_nothing_is_sent_twice_where_nothing_fails() -> None:
@@ -120,7 +150,7 @@ async def test_what_the_service_refuses_holds_nothing_up() -> None:
     refused = frozenset(p.time_ms for p in some[5:9] if p.time_ms)
     async with Service([], refused) as service:
         tally = await send(service, some)
-    assert set(service.stored) == {p.time_ms for p in some} - refused
+    assert {time_ms for _, time_ms, *_ in service.stored} == {p.time_ms for p in some} - refused
     assert tally.acknowledged + tally.rejected == 40
 
 
@@ -160,7 +190,7 @@ async def lines() -> AsyncIterator[tuple[list[bytes], int]]:
 
 async def test_json_lines_are_counted_by_their_answers(lines: tuple[list[bytes], int]) -> None:
     got, port = lines
-    sink = tcp.Tcp("127.0.0.1", port, replies="tally")
+    sink = tcp.Tcp("127.0.0.1", port, account.Lines())
     await sink.start()
     for i in (1, 2, 2, 3):
         await sink.send(parcel.Parcel(b'{"n":%d}\n' % i))
