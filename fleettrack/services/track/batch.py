@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from fleettrack.domain import fix
 from fleettrack.services.track import delivery
 from fleettrack.storage import positions, trackers
@@ -46,8 +48,10 @@ class Batch:
             answers[owner[n]].outcomes[index[n]] = became
 
     def refuse_fix(self, n: int, reason: str) -> None:
-        """Refuse a fix for one of REJECT_REASONS."""
-        reject = fix.Reject(reason=reason, raw=b"", detail=fix.REJECT_REASONS[reason], tracker=self.fixes[n].tracker)
+        """Refuse a fix for one of REJECT_REASONS. Its bytes are gone; what was read of them is kept, but no secret."""
+        identity = (self.fixes[n].tracker or "").partition(delivery.SECRET_MARK)[0] or None
+        raw = msgspec.json.encode(msgspec.structs.replace(self.fixes[n], tracker=identity))
+        reject = fix.Reject(reason=reason, raw=raw, detail=fix.REJECT_REASONS[reason], tracker=identity)
         self.refuse(self.owner[n], self.index[n], reject)
 
     def refuse(self, d: int, i: int, reject: fix.Reject) -> None:

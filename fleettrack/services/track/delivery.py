@@ -10,6 +10,8 @@ import msgspec
 
 from fleettrack.domain import fix
 
+SECRET_MARK = "~"  # `identity~secret`: how a device without any login proves itself
+
 
 class Outcome(enum.IntEnum):
     """What became of one message."""

@@ -12,7 +12,7 @@ from fleettrack.services.track import batch as batches
 from fleettrack.services.track import delivery
 from fleettrack.storage import database, trackers
 
-SECRET_MARK = "~"  # `identity~secret`: how a device without any login proves itself
+SECRET_MARK = delivery.SECRET_MARK
 HELD_PER_IDENTITY = 10_000  # a day of pings every 9 s: enough to be claimed the next morning
 HELD_PER_SOURCE = 50_000  # unknown trackers behind one address
 
