@@ -82,6 +82,7 @@ class Sentences:
 
     def __init__(self) -> None:
         self._last: dict[str | None, tuple[int, int, int]] = {}  # tracker → its last fix that was counted as sent
+        self._carried: set[str | None] = set()  # those of them that were counted on an earlier connection
         self._opening = opening.Opening()
         self._forget()
 
@@ -100,6 +101,7 @@ class Sentences:
     def begin(self, first: Parcel) -> bytes:
         """Begin with a new connection, on which the service's decoder begins anew, too."""
         self._forget()
+        self._carried = set(self._last)
         before = self._opening.before(first)
         self._codec.feed(before)
         return before
@@ -147,12 +149,14 @@ class Sentences:
         """Count fixes as sent, or as sent again; one whose sentences came over two connections is counted once."""
         for one in _fixes(messages):
             self._made += 1
-            before = self._last.get(one.tracker)
-            known = before is not None and (one.key == before or (again and one.time_ms <= before[0]))
-            tally.resent += known
-            if not known:
-                tally.sent += 1
-                self._last[one.tracker] = one.key
+            if one.tracker in self._carried:
+                before = self._last[one.tracker]
+                if one.key == before or (again and one.time_ms <= before[0]):
+                    tally.resent += 1
+                    continue
+                self._carried.discard(one.tracker)
+            tally.sent += 1
+            self._last[one.tracker] = one.key
 
 
 def _fixes(messages: list[fix.Message]) -> list[fix.Fix]:

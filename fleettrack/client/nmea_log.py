@@ -87,11 +87,19 @@ def datagrams(lines: Iterable[bytes], tracker: str | None) -> Iterator[Parcel]:
         context.learn(group)
         prefix = context.login.encode() + b"," if context.login else b""
         kept = [line for line in group.lines if b"$" in line]
-        data = b"".join(prefix + line if line.startswith(b"$") else line for line in kept)
+        data = b"".join(_named(line, prefix) for line in kept)
         if context.time_ms is not None and kept and not any(map(_DATED.search, kept)):
             data = prefix + opening.zda(context.time_ms) + data
         if data and len(data) <= DATAGRAM_BYTES:
             yield Parcel(data, context.time_ms)
+
+
+def _named(line: bytes, prefix: bytes) -> bytes:
+    """Return a line with an identity in front of its sentence, unless it has one; what else stands there goes apart."""
+    head, _, rest = line.partition(b"$")
+    if head and identity.prefix(head.decode("latin-1")):
+        return line
+    return (head + b"\r\n" if head else b"") + prefix + b"$" + rest
 
 
 class _Context:

@@ -13,7 +13,7 @@ SINCE_S = 86_400.0  # trackers were put on the trucks so long ago
 async def seed(admin: api.Api, place: world.World, epoch_s: float) -> dict[str, str]:
     """Set up everything, with the shipments of `first_orders`; return the keys of the fleet, by whose they are."""
     await api.few(admin.post("/parties", {"ref": c.ref, "name": c.name}) for c in place.companies())
-    await api.few(admin.post("/places", _site(town, site)) for town, site in place.sites())
+    await api.few(admin.post("/places", site(town, spot)) for town, spot in place.sites())
     await api.few(admin.post("/vehicles", {"ref": t.ref, "carrier": t.carrier.ref}) for t in place.trucks)
     await api.few(admin.post("/trackers", {"identity": t.tracker, "carrier": t.carrier.ref}) for t in place.trucks)
     since = truth.iso(epoch_s - SINCE_S)
@@ -43,13 +43,14 @@ async def _keys(admin: api.Api, place: world.World) -> dict[str, str]:
     return keys
 
 
-def _site(town: world.Town, site: world.Site) -> dict[str, Any]:
-    fence = {"shape": site.fence.geojson(town.centre), "rules": {"silence_s": world.SILENCE_S}}
-    kind = "fuel" if site.kind == "fuel" else "site"
+def site(town: world.Town, spot: world.Site) -> dict[str, Any]:
+    """Return a place with its fence as the API takes it."""
+    fence = {"shape": spot.fence.geojson(town.centre), "rules": {"silence_s": world.SILENCE_S}}
+    kind = "fuel" if spot.kind == "fuel" else "site"
     return {
-        "ref": site.ref,
-        "name": site.name,
-        "party": site.party.ref,
+        "ref": spot.ref,
+        "name": spot.name,
+        "party": spot.party.ref,
         "timezone": town.timezone,
         "class": kind,
         "geofences": [fence],
