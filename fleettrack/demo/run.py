@@ -149,7 +149,24 @@ class Demo:
         self._show.ready(addresses, _hints(addresses, shipment.load.ref, self._wanted.host))
 
     async def watch(self) -> None:
-        """Print what happens until it is over."""
+        """Print what happens until it is over.
+
+        Raises:
+            FleettrackError: the service has ended by itself.
+        """
+        watching = asyncio.create_task(self._watch())
+        ended = asyncio.create_task(self._service.ended())
+        await asyncio.wait((watching, ended), return_when=asyncio.FIRST_COMPLETED)
+        failed = not watching.done()
+        for task in (watching, ended):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        if failed:
+            why = f"the service has ended with exit code {self._service.code}"
+            raise errors.FleettrackError(f"{why}:\n{self._service.complaints()}")
+
+    async def _watch(self) -> None:
         until = None if self._wanted.seconds is None else time.monotonic() + self._wanted.seconds
         next_status = time.monotonic() + STATUS_S
         driving = True
@@ -166,6 +183,7 @@ class Demo:
                     self._show.status(self._wanted.trucks if driving else 0)
                     next_status += STATUS_S
                 await self._look_again(until)
+        self._show.status(self._wanted.trucks if driving else 0)
 
     async def _look_again(self, until: float | None) -> None:
         """Wait for a moment, or for the end."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import subprocess
+import sys
 
 import msgspec
 from hypothesis import given, settings
@@ -137,3 +139,10 @@ def test_fences_are_the_same_on_earth_as_on_the_flat_ground(number: int) -> None
             assert isinstance(shape, shapes.Area)
             assert site.fence.depth(site.fence.centre) > 90
             assert all(abs(site.fence.depth(corner)) < 1e-6 for corner in site.fence.corners)
+
+
+def test_the_fleet_knows_no_database() -> None:
+    script = "import sys, fleettrack.demo.fleet; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "fleettrack.demo.fleet" in said
+    assert not [name for name in said if name.startswith(("psycopg", "fleettrack.storage", "fleettrack.services"))]
