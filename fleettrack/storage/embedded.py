@@ -139,9 +139,11 @@ def _launch(cluster: Path, settings: Mapping[str, str], lock: int, deadline: flo
     programs = binaries.usable(cluster.parent, options)
     if not cluster.exists():
         _initialise(cluster, programs, options)
-    _forget_stale_pid(cluster)
-    socket = str(_socket_folder(cluster, options)).replace('"', '""')
-    chosen = {**SETTINGS, "unix_socket_directories": f'"{socket}"', **settings}
+    socket = _socket_folder(cluster, options)
+    for pidfile in (cluster / "postmaster.pid", socket / f".s.PGSQL.{PORT}.lock"):
+        _forget_stale_pid(pidfile, cluster)
+    quoted = str(socket).replace('"', '""')
+    chosen = {**SETTINGS, "unix_socket_directories": f'"{quoted}"', **settings}
     command = [programs / "postgres", "-D", cluster, *(f"-c{name}={value}" for name, value in chosen.items())]
     log = cluster.with_name("postgresql.log")
     if log.exists():
@@ -226,16 +228,15 @@ def _initialise(cluster: Path, programs: Path, options: Options) -> None:
     fresh.rename(cluster)
 
 
-def _forget_stale_pid(cluster: Path) -> None:
-    """Remove a postmaster.pid whose process is not a server of this cluster (a postmaster works in its cluster).
+def _forget_stale_pid(pidfile: Path, cluster: Path) -> None:
+    """Remove a lock file whose process is not a server of this cluster (a postmaster works in its cluster).
 
-    PostgreSQL itself takes any living process of its user for the old postmaster: in a container that starts again,
-    where numbers repeat, it would refuse to start.
+    PostgreSQL itself takes any process of that number for the old postmaster: in a container that starts again, where
+    numbers repeat, or where nobody buries a killed one, it would refuse to start.
     """
-    pidfile = cluster / "postmaster.pid"
     if sys.platform == "linux" and pidfile.exists():
         pid, *_ = pidfile.read_text().split("\n")
-        with contextlib.suppress(OSError):  # no such process, or not of the server's user
+        with contextlib.suppress(OSError):  # no such process, a dead one, or not of the server's user
             if os.readlink(f"/proc/{pid}/cwd") == str(cluster.resolve()):
                 return
         pidfile.unlink()

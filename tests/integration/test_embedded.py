@@ -151,10 +151,11 @@ def test_the_end_of_the_thread_that_started_it_is_not_its_end(data_dir: Path) ->
         assert server.alive()
 
 
+@pytest.mark.parametrize("name", ["postmaster.pid", ".s.PGSQL.5432.lock"])
 @pytest.mark.parametrize("living", [True, False])
-def test_a_stale_postmaster_pid_is_no_obstacle(data_dir: Path, living: bool) -> None:
+def test_a_stale_lock_file_is_no_obstacle(data_dir: Path, living: bool, name: str) -> None:
     with embedded.Server.start(data_dir) as server:
-        pidfile = data_dir / "postgresql/postmaster.pid"
+        pidfile = data_dir / "postgresql" / name
         lines = pidfile.read_text().split("\n")
     owner = pidfile.parent.stat()
     as_owner: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
