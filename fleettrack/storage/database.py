@@ -15,6 +15,9 @@ from fleettrack.storage import arrays
 
 POOL_MAX = 8  # pipeline, sealer, timers and a handful of requests: more would only queue on two cores
 POOL_TIMEOUT_S = 10.0  # a request that waited this long is better told to come back
+LOOK_S = 1.0  # a wait is cut short when the server turns out to be away
+AWAY_LOOK_S = 0.2  # while it is known to be away: time enough to find it back
+RECONNECT_S = 1.0  # for longer the pool would double its pauses, up to minutes, before it looks again
 CONNECT_TIMEOUT_S = 5
 
 AWAY = (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, psycopg.InterfaceError)
@@ -52,12 +55,15 @@ class Database:
 
     def __init__(self, dsn: str, *, pool_max: int = POOL_MAX) -> None:
         self.dsn = dsn
+        self._away = False  # the last attempts to connect found nobody
         self._pool = psycopg_pool.AsyncConnectionPool(
             dsn,
             min_size=1,
             max_size=pool_max,
             open=False,
             timeout=POOL_TIMEOUT_S,
+            reconnect_timeout=RECONNECT_S,
+            reconnect_failed=lambda _pool: self._note_away(),
             kwargs={"autocommit": True, "options": "-c timezone=UTC", "connect_timeout": CONNECT_TIMEOUT_S},
             configure=_configure,
             check=psycopg_pool.AsyncConnectionPool.check_connection,
@@ -84,15 +90,38 @@ class Database:
             yield outer
             return
         with _translated():
-            async with self._pool.connection() as connection, connection.transaction():
+            async with self._pooled() as connection, connection.transaction():
                 yield connection
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Yield a connection in autocommit, for reads of one statement and for DDL."""
         with _translated():
-            async with self._pool.connection() as connection:
+            async with self._pooled() as connection:
                 yield connection
+
+    @contextlib.asynccontextmanager
+    async def _pooled(self) -> AsyncIterator[Connection]:
+        """Yield a connection of the pool; wait long for a busy one, but not for one to a server that is away."""
+        async with contextlib.AsyncExitStack() as stack:
+            yield await self._wait(stack)
+
+    async def _wait(self, stack: contextlib.AsyncExitStack) -> Connection:
+        waited = 0.0
+        while True:
+            look_s = AWAY_LOOK_S if self._away else LOOK_S
+            try:
+                connection = await stack.enter_async_context(self._pool.connection(look_s))
+            except psycopg_pool.PoolTimeout:
+                waited += look_s
+                if self._away or waited >= POOL_TIMEOUT_S:
+                    raise
+            else:
+                self._away = False
+                return connection
+
+    def _note_away(self) -> None:
+        self._away = True
 
 
 async def _configure(connection: Connection) -> None:
