@@ -63,7 +63,7 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         assert self._session is not None
         await self._session.close()
-        if self._process is not None:
+        if self._process is not None and self.runs:
             self._process.terminate()
             try:
                 await asyncio.wait_for(self._process.wait(), STOP_S)
