@@ -13,6 +13,9 @@ from fleettrack.storage import database, exceptions, journeys, ledger, positions
 FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: a stay that has not ended
 EVIDENCE_MAX = 10  # fixes copied with an entry (law L4)
 
+Moments = frozenset[tuple[int, int]]
+"""(tracker, ms) of some fixes."""
+
 
 class Custody:
     """Runs journeys again and appends to the ledger what changed."""
@@ -53,12 +56,11 @@ class Custody:
         await self._append(connection, additions)
 
     async def _append(self, connection: database.Connection, additions: Sequence[ledger.Addition]) -> None:
-        evidence = await _evidence(connection, additions)
+        visited, far = await _evidence(connection, additions), await _far_fixes(connection, additions)
         for addition in additions:
-            visit_id = addition.entry.visit_id
-            entry_id, recorded_at = await ledger.append(
-                connection, addition, evidence.get(visit_id, []) if visit_id is not None else []
-            )
+            entry = addition.entry
+            fixes = far.get(_between(entry), []) if entry.visit_id is None else visited.get(entry.visit_id, [])
+            entry_id, recorded_at = await ledger.append(connection, addition, fixes[:EVIDENCE_MAX])
             await ledger.tell(connection, addition, entry_id, recorded_at)
 
 
@@ -97,6 +99,23 @@ async def _evidence(
             stored[tracker_id, spot]
             for spot in dict.fromkeys((*v.deciding, *v.exit_deciding))
             if (tracker_id, spot) in stored
-        ][:EVIDENCE_MAX]
+        ]
         for visit_id, (tracker_id, v) in bodies.items()
     }
+
+
+def _between(entry: custody.Entry) -> Moments:
+    """Return the moments of the fixes that show a departure which no visit tells of."""
+    trackers = [int(word) for kind, _, word in (c.partition(":") for c in entry.corroborated_by) if kind == "tracker"]
+    return frozenset((t, ms) for t in trackers for ms in (entry.lo_ms, entry.hi_ms) if ms is not None)
+
+
+async def _far_fixes(
+    connection: database.Connection, additions: Sequence[ledger.Addition]
+) -> dict[Moments, list[positions.Evidence]]:
+    """Return the fixes that show inferred departures, as stored now."""
+    wanted = {_between(a.entry) for a in additions if a.entry.visit_id is None} - {frozenset()}
+    if not wanted:
+        return {}
+    stored = await positions.at_times(connection, Moments().union(*wanted))
+    return {moments: [e for e in stored if (e.tracker_id, e.time_ms) in moments] for moments in wanted}

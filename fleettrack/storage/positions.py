@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from psycopg import sql as psql
 
-from fleettrack.domain import units
+from fleettrack.domain import fix, units
 from fleettrack.storage import arrays, database, sql
 
 _SQL = sql.queries("positions")
@@ -175,7 +175,22 @@ async def by_key(connection: database.Connection, spots: Iterable[tuple[int, tup
         "lats": [spot[1] for _, spot in keys],
         "lons": [spot[2] for _, spot in keys],
     }
-    rows = await (await connection.execute(_SQL["by_key"], parameters)).fetchall()
+    return await _evidence(connection, "by_key", parameters)
+
+
+async def at_times(connection: database.Connection, moments: Iterable[tuple[int, int]]) -> list[Evidence]:
+    """Return the usable stored fixes of these (tracker, ms), in the order of their times."""
+    keys = sorted(moments)
+    parameters = {
+        "trackers": [t for t, _ in keys],
+        "times": [units.utc(ms) for _, ms in keys],
+        "doubt": fix.UNDECIDING,
+    }
+    return await _evidence(connection, "at_times", parameters)
+
+
+async def _evidence(connection: database.Connection, name: str, parameters: dict[str, Any]) -> list[Evidence]:
+    rows = await (await connection.execute(_SQL[name], parameters)).fetchall()
     fields = Evidence.__struct_fields__
     return sorted(
         (Evidence(**dict(zip(fields, r, strict=True))) for r in rows), key=lambda e: (e.time_ms, e.tracker_id)

@@ -240,18 +240,21 @@ def _evidence(w: tracing.Written, fixes: Mapping[int, list[tuple[str, dt.datetim
     """Return what decided an entry first, then what speaks for it too, then the fixes kept with it."""
     level = f"E{int(w.entry.level)}"
     kind = consignment.Level(w.entry.level).name.lower()
+    seen = [f"{identity}@{time.isoformat(timespec='milliseconds')}" for identity, time in fixes.get(w.id, ())]
     if w.entry.fact_id is not None:
         first = f"fact:{w.entry.fact_id}"
     elif w.entry.visit_id is not None:
         first = f"visit:{w.entry.visit_id}"
+    elif w.batch_id is not None:
+        first = f"batch:{w.batch_id}"
     else:
-        first = f"batch:{w.batch_id}" if w.batch_id is not None else f"entry:{w.id}"
-    also = [forms.Evidence(level=level, kind="corroboration", id=c) for c in w.entry.corroborated_by if c != first]
-    kept = [
-        forms.Evidence(level="E0", kind="fix", id=f"{identity}@{time.isoformat(timespec='milliseconds')}")
-        for identity, time in fixes.get(w.id, ())
+        first = seen[-1] if seen else f"entry:{w.id}"  # an inferred departure: the fix that was far away
+    also = [c for c in w.entry.corroborated_by if c != first and not c.startswith("tracker:")]  # the fixes name it
+    return [
+        forms.Evidence(level=level, kind=kind, id=first),
+        *(forms.Evidence(level=level, kind="corroboration", id=c) for c in also),
+        *(forms.Evidence(level="E0", kind="fix", id=name) for name in seen),
     ]
-    return [forms.Evidence(level=level, kind=kind, id=first), *also, *kept]
 
 
 def _history(

@@ -85,6 +85,14 @@ FROM unnest(%(trackers)s::bigint[], %(times)s::timestamptz[], %(lats)s::int[], %
     AS k (tracker_id, fix_time, lat_e7, lon_e7)
 JOIN position p USING (tracker_id, fix_time, lat_e7, lon_e7)
 
+-- :name at_times
+-- A tracker's usable fixes at single times: what evidence is copied from where no visit names the fixes.
+SELECT p.tracker_id, (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7,
+    p.received_at, p.speed_cms, p.accuracy_dm, p.flags, p.trust
+FROM unnest(%(trackers)s::bigint[], %(times)s::timestamptz[]) AS k (tracker_id, fix_time)
+JOIN position p USING (tracker_id, fix_time)
+WHERE p.flags & %(doubt)s::smallint = 0
+
 -- :name track
 -- One tracker's fixes in a time range, with the flags its neighbours gave.
 SELECT (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7, p.speed_cms, p.accuracy_dm,
