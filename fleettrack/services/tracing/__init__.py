@@ -191,12 +191,12 @@ async def settled(connection: database.Connection, known_at: dt.datetime | None)
 
 
 def _place(life: lives.Life, at_ms: int) -> int | None:
-    """Return where the last entry that speaks of a place says it is; None on the way."""
+    """Return where the last entry that speaks of a place says it is; None on the way, or where it was missed."""
     spoken = [w.entry for w in life.in_force(at_ms) if w.entry.place_id is not None]
     if not spoken:
         return None
     last = [e for e in spoken if e.event_ms == spoken[-1].event_ms]
-    return None if any(e.kind in lives.DEPARTED for e in last) else last[-1].place_id
+    return None if any(e.kind in lives.ABSENT for e in last) else last[-1].place_id
 
 
 def _going(life: lives.Life, at_ms: int) -> int | None:

@@ -12,6 +12,7 @@ from fleettrack.domain import custody, effective
 from fleettrack.storage import database, tracing
 
 DEPARTED: frozenset[custody.EntryKind] = frozenset(("departed", "departure_inferred"))
+ABSENT = DEPARTED | {"short"}  # what says of a place that the goods are not there
 
 
 class Life:
