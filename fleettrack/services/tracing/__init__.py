@@ -161,12 +161,20 @@ async def custody(
         consignment=consignment_ref,
         at=when,
         known_at=known,
-        held=[
-            forms.Held(from_stop=a, to_stop=b, items=count, holder=_holder(holding[object_id], names))
-            for a, b, object_id, count in groups
-        ],
+        held=_held([(a, b, count, _holder(holding[object_id], names)) for a, b, object_id, count in groups]),
         history=_history(shown, names, fixes),
     )
+
+
+def _held(groups: Iterable[tuple[int, int, int, forms.Holder | None]]) -> list[forms.Held]:
+    """Join what is held alike: that its lines were told apart later must not show in an answer about before (L3)."""
+    items: dict[tuple[int, int, forms.Holder | None], int] = {}
+    for from_stop, to_stop, count, holder in groups:
+        items[from_stop, to_stop, holder] = items.get((from_stop, to_stop, holder), 0) + count
+    return [
+        forms.Held(from_stop=from_stop, to_stop=to_stop, items=count, holder=holder)
+        for (from_stop, to_stop, holder), count in items.items()
+    ]
 
 
 async def held_by(connection: database.Connection, object_ids: Iterable[int], at: dt.datetime) -> dict[int, str | None]:

@@ -134,15 +134,19 @@ WHERE c.parent = ANY(%(objects)s::bigint[]) AND c.valid @> %(at)s::timestamptz
 GROUP BY c.parent
 
 -- :name alike
--- The item lines of a consignment, those together that the same lists name: one of them, and how many there are.
+-- The item lines of a consignment, those together that have one origin, went with the same consignments and are named
+-- by the same lists: one of them, and how many there are.
 SELECT from_seq, to_seq, min(object_id), count(*) FROM (
-    SELECT s.from_seq, s.to_seq, i.object_id, (
+    SELECT s.from_seq, s.to_seq, i.object_id, o.batch_id, (
+        SELECT array_agg(x.item_set_id ORDER BY x.item_set_id) FROM item x WHERE x.object_id = i.object_id
+    ) AS sets, (
         SELECT array_agg(m.list_id ORDER BY m.list_id) FROM object_list_member m WHERE m.object_id = i.object_id
     ) AS lists
     FROM item_set s JOIN item i ON i.item_set_id = s.id AND i.recorded @> %(known)s::timestamptz
+    JOIN object o ON o.id = i.object_id
     WHERE s.consignment_id = %(consignment)s::bigint
 ) each
-GROUP BY from_seq, to_seq, lists
+GROUP BY from_seq, to_seq, batch_id, sets, lists
 ORDER BY from_seq, to_seq, min(object_id)
 
 -- :name consignment
