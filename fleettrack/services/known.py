@@ -102,11 +102,10 @@ async def _beyond(
 ) -> tuple[list[consignment.Beyond], list[journeys.Watch]]:
     """Find the departures that no visit tells of: the first fix far from a pickup of a tracker with the goods."""
     found, watches = [], []
-    visited = {(v.tracker_id, v.place_id) for v in plan.visits}
     pickups = {s.place_id for s in plan.consignment.stops if s.role == "pickup"}
     for tracker_id, since, until in _with_goods(plan):
         for place_id in sorted(pickups):
-            if (tracker_id, place_id) in visited:
+            if any(_seen_there(v, tracker_id, place_id, since, until) for v in plan.visits):
                 continue
             hit = await _first_beyond(connection, tracker_id, place_id, since, until, index)
             watches.append(
@@ -121,6 +120,13 @@ async def _beyond(
             if hit:
                 found.append(hit)
     return found, watches
+
+
+def _seen_there(visit: consignment.Visit, tracker_id: int, place_id: int, since_ms: int, until_ms: int | None) -> bool:
+    """Tell whether a visit shows the tracker at a place in a time: earlier ones say nothing of the goods."""
+    there = (visit.tracker_id, visit.place_id) == (tracker_id, place_id)
+    left = visit.exit_ms is not None and visit.exit_ms <= since_ms
+    return there and not left and (until_ms is None or visit.enter_ms < until_ms)
 
 
 def _with_goods(plan: consignment.Known) -> list[tuple[int, int, int | None]]:
