@@ -54,7 +54,7 @@ async def add_items(
         head = checks.found(await consignments.get(connection, ref), "consignment", ref)
         stops, _, _ = await consignments.plan(connection, ref)
         pickups = [s.seq for s in stops if s.role == "pickup"]
-        pickup = await consignments.stop(connection, locked.id, pickups[0])
+        halts = [await consignments.stop(connection, locked.id, s.seq) for s in stops]
         plan = plans.Plan(
             new=consignments.NewConsignment(
                 ref=ref,
@@ -65,7 +65,7 @@ async def add_items(
                 legs=(),
             ),
             consignor=head.consignor,
-            pickup_place_id=pickup.place_id,
+            origins={s.seq: (s.party_id, s.place_id) for s in halts},
             first_seq=pickups[0],
             last_seq=max(s.seq for s in stops if s.role == "drop"),
         )

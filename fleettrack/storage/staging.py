@@ -111,14 +111,16 @@ async def set_consignments(connection: database.Connection, ids: Mapping[int, in
     await connection.execute(_SQL["consignments"], {"plans": list(ids), "consignments": list(ids.values())})
 
 
-async def plans_with_new(connection: database.Connection) -> list[int]:
-    """Return the plans that some new object goes with."""
-    return [plan for (plan,) in await rows.plain(connection, _SQL["with_new"])]
+async def new_from(connection: database.Connection) -> list[tuple[int, int]]:
+    """Return the stops (plan, number) at which some new object starts."""
+    return [(plan, from_seq) for plan, from_seq in await rows.plain(connection, _SQL["new_from"])]
 
 
-async def set_batches(connection: database.Connection, batches: Mapping[int, int]) -> None:
-    """Say in which batch the new objects of each plan are commissioned."""
-    await connection.execute(_SQL["batches"], {"plans": list(batches), "batches": list(batches.values())})
+async def set_batches(connection: database.Connection, batches: Mapping[tuple[int, int], int]) -> None:
+    """Say in which batch the new objects that start at each stop (plan, number) are commissioned."""
+    plans, from_seqs = zip(*batches, strict=True)
+    asked = {"plans": list(plans), "from_seqs": list(from_seqs), "batches": list(batches.values())}
+    await connection.execute(_SQL["batches"], asked)
 
 
 async def write(connection: database.Connection, known: dt.datetime) -> Counts:

@@ -26,7 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     new: consignments.NewConsignment
     consignor: str
-    pickup_place_id: int
+    origins: dict[int, tuple[int, int]]  # (party, place) of each stop: who has new goods that start there, and where
     first_seq: int  # the first pickup: where items start by default
     last_seq: int  # the last drop
 
@@ -89,7 +89,7 @@ def resolve(draft: drafts.Draft, known: Known, otherwise: dt.datetime, problems:
             legs=legs,
         ),
         consignor=draft.said["consignor"].value,
-        pickup_place_id=pickups[0].place_id,
+        origins={s.seq: (s.party_id, s.place_id) for s in stops},
         first_seq=pickups[0].seq,
         last_seq=drops[-1].seq,
     )

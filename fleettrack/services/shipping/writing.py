@@ -105,22 +105,22 @@ async def write(
     connection = edit.connection
     await staging.set_consignments(connection, ids)
     batches = {}
-    for number in await staging.plans_with_new(connection):
+    for number, from_seq in await staging.new_from(connection):
         plan = plans[number]
-        batches[number] = await stored.new_batch(
+        batches[number, from_seq] = await stored.new_batch(
             connection,
             issuer_id=plan.new.consignor_id,
-            place_id=plan.pickup_place_id,
+            place_id=plan.origins[from_seq][1],
             commissioned_at=since(plan, known),
             source=source,
         )
     if batches:
         await staging.set_batches(connection, batches)
     counts = await staging.write(connection, known)
-    for number, batch_id in batches.items():
+    for (number, from_seq), batch_id in batches.items():
         plan = plans[number]
-        first = objects.commissioned(batch_id, plan.new.consignor_id, plan.pickup_place_id, since(plan, known))
-        await ledger.append(connection, first)
+        party_id, place_id = plan.origins[from_seq]  # who issues goods need not have them where they start
+        await ledger.append(connection, objects.commissioned(batch_id, party_id, place_id, since(plan, known)))
     before = await staging.known_objects(connection)
     if before:
         await _check_depth(connection, before, min(since(plan, known) for plan in plans.values()))

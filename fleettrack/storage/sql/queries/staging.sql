@@ -25,8 +25,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS plan_stage (
     consignor_id bigint NOT NULL,
     since timestamptz NOT NULL,
     first_seq integer NOT NULL,
-    last_seq integer NOT NULL,
-    batch_id bigint
+    last_seq integer NOT NULL
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS batch_stage (
+    plan integer NOT NULL,
+    from_seq integer NOT NULL,
+    batch_id bigint NOT NULL,
+    PRIMARY KEY (plan, from_seq)
 ) ON COMMIT DELETE ROWS
 
 -- :name copy
@@ -101,18 +106,20 @@ SELECT * FROM unnest(%(plans)s::int[], %(consignors)s::text[], %(consignor_ids)s
 UPDATE plan_stage p SET consignment_id = c.consignment_id
 FROM unnest(%(plans)s::int[], %(consignments)s::bigint[]) AS c (plan, consignment_id) WHERE c.plan = p.plan
 
--- :name with_new
-SELECT DISTINCT plan FROM goods_stage WHERE NOT known ORDER BY plan
+-- :name new_from
+SELECT DISTINCT plan, coalesce(g.from_seq, p.first_seq)
+FROM goods_stage g JOIN plan_stage p USING (plan) WHERE NOT g.known ORDER BY 1, 2
 
 -- :name batches
-UPDATE plan_stage p SET batch_id = b.batch_id
-FROM unnest(%(plans)s::int[], %(batches)s::bigint[]) AS b (plan, batch_id) WHERE b.plan = p.plan
+INSERT INTO batch_stage SELECT * FROM unnest(%(plans)s::int[], %(from_seqs)s::int[], %(batches)s::bigint[])
 
 -- :name make_objects
 INSERT INTO object (id, kind, ref, code, gtin, issuer_id, product, lot, expiry, batch_id)
 OVERRIDING SYSTEM VALUE
-SELECT g.object_id, g.kind, g.ref, g.code, g.gtin, p.consignor_id, g.product, g.lot, g.expiry, p.batch_id
-FROM goods_stage g JOIN plan_stage p USING (plan) WHERE NOT g.known ORDER BY g.object_id
+SELECT g.object_id, g.kind, g.ref, g.code, g.gtin, p.consignor_id, g.product, g.lot, g.expiry, b.batch_id
+FROM goods_stage g JOIN plan_stage p USING (plan)
+JOIN batch_stage b ON b.plan = g.plan AND b.from_seq = coalesce(g.from_seq, p.first_seq)
+WHERE NOT g.known ORDER BY g.object_id
 
 -- :name fill_units
 -- Put new objects into their units.
