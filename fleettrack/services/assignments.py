@@ -80,13 +80,15 @@ async def _create(edit: editing.Edit, form: forms.NewAssignment, since: dt.datet
     unit = {} if form.unit is None else await objects.find(connection, [form.unit])
     plan = {} if form.consignment is None else await consignments.lock(connection, [form.consignment])
     await ledger.join_writers(connection)
+    known = await rows.clock(connection)
+    await assignments.release(connection, tracker_id, since, known)
     made = await assignments.create(
         connection,
         assignments.Span(tracker_id=tracker_id, since=since, until=until),
         vehicle_id=vehicle.get(form.vehicle or ""),
         consignment_id=plan[form.consignment].id if form.consignment is not None else None,
         object_id=unit.get(form.unit or ""),
-        known=await rows.clock(connection),
+        known=known,
     )
     await assignments.link(connection, [made])
     await _touch(edit, tracker_id, since, until)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
-from fleettrack.domain import custody, ledger_diff
+from fleettrack.domain import custody, ledger_diff, units
 from fleettrack.domain import journey as journeys_domain
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.services import known
-from fleettrack.storage import database, exceptions, journeys, ledger, positions, visits
+from fleettrack.storage import assignments, database, exceptions, journeys, ledger, positions, visits
 
 FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: a stay that has not ended
 EVIDENCE_MAX = 10  # fixes copied with an entry (law L4)
@@ -48,11 +49,15 @@ class Custody:
         in_force = await ledger.in_force(connection, ids)
         open_exceptions = await exceptions.open_of(connection, ids)
         additions: list[ledger.Addition] = []
+        received: list[tuple[int, int, dt.datetime]] = []
         for id_, read in gathered.items():
             outcome = journeys_domain.journey(read.known)
+            received += [(id_, tracker_id, units.utc(at_ms)) for tracker_id, at_ms in outcome.ended_assignments]
             additions += _additions(id_, in_force.get(id_, []), outcome)
             await exceptions.replace(connection, id_, open_exceptions.get(id_, {}), outcome.problems)
         await journeys.set_watches(connection, ids, [w for read in gathered.values() for w in read.watches])
+        if any(a.level == "consignment" for read in gathered.values() for a in read.known.assignments):
+            await assignments.set_received(connection, ids, received)
         await self._append(connection, additions)
 
     async def _append(self, connection: database.Connection, additions: Sequence[ledger.Addition]) -> None:

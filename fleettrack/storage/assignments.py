@@ -14,7 +14,7 @@ _SQL = sql.queries("assignments")
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """An assignment as known now. Its id stays when its end is stated anew."""
+    """An assignment as known now; a confirmed receipt of all goods ends it. Stated anew it keeps its id."""
 
     id: int
     tracker: str
@@ -71,6 +71,23 @@ async def restate(
 ) -> None:
     """State anew until when an assignment holds."""
     await connection.execute(_SQL["restate"], {"id": assignment_id, "to": until, "known": known})
+
+
+async def set_received(
+    connection: database.Connection, consignments: Iterable[int], received: Iterable[tuple[int, int, dt.datetime]]
+) -> None:
+    """Note as (consignment, tracker, since when) which trackers' goods are all received; of no others of these."""
+    found = list(received)
+    asked = {"consignments": list(consignments), "received": [r[0] for r in found]}
+    await connection.execute(
+        _SQL["set_received"], asked | {"trackers": [r[1] for r in found], "times": [r[2] for r in found]}
+    )
+
+
+async def release(connection: database.Connection, tracker_id: int, since: dt.datetime, known: dt.datetime) -> None:
+    """End what a tracker was assigned to where all the goods had been received: from a time on it is free."""
+    for assignment_id, received_at in await rows.plain(connection, _SQL["over"], tracker_id=tracker_id, since=since):
+        await restate(connection, assignment_id, received_at, known)
 
 
 async def link(connection: database.Connection, assignment_ids: Iterable[int]) -> None:

@@ -95,9 +95,10 @@ class Scene:
         self,
         items: Sequence[Mapping[str, Any]] | Iterable[str] = ("s1",),
         stops: Iterable[str] = ("A pickup", "B drop"),
+        ref: str = "C1",
         **more: Any,
     ) -> None:
-        """Make the consignment C1: items are serials, or lines of the plan; stops are told as "place role"."""
+        """Make a consignment: items are serials, or lines of the plan; stops are told as "place role"."""
         lines = [{"serial": item} if isinstance(item, str) else dict(item) for item in items]
         for line in lines:
             if "serial" in line:
@@ -112,7 +113,7 @@ class Scene:
             if role == "drop":
                 planned[-1]["party"] = self.own(OWNERS[place])
         form = told | {"effective_from": self.at(-120), "stops": planned, "items": lines} | more
-        await self.make("/consignments", ref=self.own("C1"), **form)
+        await self.make("/consignments", ref=self.own(ref), **form)
 
     async def receive(self, minute: float, stop: int = 2, **more: Any) -> Any:
         """State a receipt."""

@@ -169,6 +169,8 @@ async def test_tracker_that_goes_home_after_the_receipt(scene: scenes.Scene, sta
     told = await scene.trace("s1", 100)
     assert told["place"] == "B"
     assert scenes.minute(told["position"]["time"]) <= 52  # where the tracker is now says nothing of the goods
+    (assignment,) = (await scene.get("/assignments", tracker=scene.own("G")))["items"]
+    assert assignment["valid_to"] == scene.told(52)
     assert [e["kind"] for e in told["history"] if e["ended_at"] is None] == [
         "commissioned",
         "arrived",
@@ -177,3 +179,47 @@ async def test_tracker_that_goes_home_after_the_receipt(scene: scenes.Scene, sta
         "arrived",
         "received",
     ]
+
+
+async def test_tracker_goes_out_again_with_other_goods(scene: scenes.Scene) -> None:
+    """The receipt has ended its assignment; voiding the receipt does not put it back on goods it has left."""
+    await scene.ship()
+    await scene.ship(["s2"], ref="C2")
+    await scene.tracker("G", consignment="C1")
+    day = scene.drive("G", ("A", 0, 20), ("B", 40, 60), ("A", 80, 100), ("B", 120, 130))
+
+    async def put_on_c2(minute: float) -> int:
+        form = {"tracker": scene.own("G"), "consignment": scene.own("C2"), "valid_from": scene.at(minute)}
+        return (await scene.service.ask("POST", "/assignments", form)).status
+
+    async def until() -> str | None:
+        found: str | None = (await scene.get("/assignments", tracker=scene.own("G")))["items"][0]["valid_to"]
+        return found
+
+    async def void(fact: dict[str, int]) -> None:
+        await scene.make(f"/consignments/{scene.own('C1')}/corrections", kind="void_fact", fact=fact["id"])
+
+    await scene.send(day, until=55)
+    assert await put_on_c2(70) == 409  # nobody has said yet that the first goods are where they belong
+    wrong = await scene.receive(50)
+    assert await until() == scene.told(50)
+    await void(wrong)
+    assert await until() is None
+    assert await put_on_c2(70) == 409
+
+    fact = await scene.receive(52)
+    await scene.send(day, since=55)
+    assert await put_on_c2(51) == 409  # it was still with them
+    assert await put_on_c2(70) == 201
+    spans = (await scene.get("/assignments", tracker=scene.own("G")))["items"]
+    assert [(s["consignment"], s["valid_from"], s["valid_to"]) for s in spans] == [
+        ("C1", scene.told(-60), scene.told(52)),
+        ("C2", scene.told(70), None),
+    ]
+    assert await scene.holders("s2", 75, 110, 121) == [SHIPPER, CARRIER, CONSIGNEE]
+    assert await scene.holder("s1", 130) == CONFIRMED
+    await scene.remember("s1", "s2")
+
+    await void(fact)
+    assert await scene.holders("s1", 45, 130) == [CONSIGNEE, CONSIGNEE]
+    assert await scene.holders("s2", 110, 121) == [CARRIER, CONSIGNEE]

@@ -21,6 +21,22 @@ UPDATE assignment SET valid = tstzrange(lower(valid), %(to)s::timestamptz),
     recorded = tstzrange(%(known)s::timestamptz, NULL)
 WHERE id = %(id)s::bigint
 
+-- :name set_received
+-- Since when all goods of these consignments are received for certain, by the trackers on the whole of each.
+UPDATE assignment a SET received_at = r.at
+FROM assignment mine LEFT JOIN unnest(%(received)s::bigint[], %(trackers)s::bigint[], %(times)s::timestamptz[])
+    AS r (consignment_id, tracker_id, at)
+    ON r.consignment_id = mine.consignment_id AND r.tracker_id = mine.tracker_id AND r.at > lower(mine.valid)
+        AND (upper_inf(mine.valid) OR r.at <= upper(mine.valid))
+WHERE a.id = mine.id AND mine.consignment_id = ANY(%(consignments)s::bigint[]) AND upper_inf(mine.recorded)
+    AND a.received_at IS DISTINCT FROM r.at
+
+-- :name over
+-- What a tracker is assigned to at or after a time, though all the goods had been received by then.
+SELECT id, received_at FROM assignment
+WHERE tracker_id = %(tracker_id)s::bigint AND upper_inf(recorded) AND received_at <= %(since)s::timestamptz
+    AND coalesce(upper(valid) > %(since)s::timestamptz, true)
+
 -- :name link
 -- Which consignments the trackers on units concern: those that the unit, or what contains it, is an item of.
 WITH RECURSIVE up AS (
@@ -50,7 +66,7 @@ SELECT DISTINCT a.id FROM down JOIN assignment a ON a.object_id = down.member AN
 -- :name page
 -- Assignments as known now, in the order they were made.
 SELECT a.id, t.identity AS tracker, v.ref AS vehicle, c.ref AS consignment, o.ref AS unit,
-    lower(a.valid) AS valid_from, upper(a.valid) AS valid_to, lower(a.recorded) AS recorded_at
+    lower(a.valid) AS valid_from, least(upper(a.valid), a.received_at) AS valid_to, lower(a.recorded) AS recorded_at
 FROM assignment a
 JOIN tracker t ON t.id = a.tracker_id
 LEFT JOIN vehicle v ON v.id = a.vehicle_id

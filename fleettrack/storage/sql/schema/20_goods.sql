@@ -104,7 +104,8 @@ CREATE TABLE assignment (
     vehicle_id bigint REFERENCES vehicle,
     consignment_id bigint REFERENCES consignment,
     object_id bigint REFERENCES object,
-    valid tstzrange NOT NULL CHECK (NOT isempty(valid)),
+    valid tstzrange NOT NULL CHECK (NOT isempty(valid)),  -- as people state it
+    received_at timestamptz,  -- derived by the journey: since when all goods of its consignment are received for certain
     recorded tstzrange NOT NULL DEFAULT tstzrange(clock_timestamp(), NULL),
     CHECK (num_nonnulls(vehicle_id, consignment_id, object_id) = 1),
     CONSTRAINT assignment_one_subject
