@@ -81,11 +81,20 @@ async def _own_server(data_dir: Path) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a task beside the block; cancel and await it at its end."""
-    task = asyncio.create_task(work)
+    """Run a task beside the block; cancel and await it at its end. Should it fail before, the block ends with it."""
+    block, task = asyncio.current_task(), asyncio.create_task(work)
+    assert block is not None
+
+    def end(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            block.cancel()
+
+    task.add_done_callback(end)
     try:
         yield
     finally:
+        if task.done() and not task.cancelled():
+            block.uncancel()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
