@@ -80,11 +80,15 @@ def drive(
 
 
 async def build(service: real.Service, trackers: Sequence[str], **rules: float) -> None:
-    """Make parties, places with fences of 200 m, and for each tracker a vehicle with a consignment from A to C by B."""
+    """Make parties, places with fences of 200 m, and for each tracker a vehicle with a consignment from A to C by B.
+
+    `rules` of the fences where a test cannot wait as long as the defaults do.
+    """
     for party in ("SHIP", "CARR", "CONS", "OTHER"):
         await service.make("/parties", {"ref": party, "name": party.title()})
     for name, (lat, lon) in PLACES.items():
-        fence = {"shape": {"type": "Circle", "lat": lat, "lon": lon, "radius_m": 200}, "rules": rules}
+        shape = {"type": "Circle", "lat": lat, "lon": lon, "radius_m": 200}
+        fence = {"shape": shape, "rules": {"rules": rules} if rules else {}}
         owner = "SHIP" if name == "A" else "CONS"
         await service.make("/places", {"ref": name, "name": name, "party": owner, "geofences": [fence]})
     for number, tracker in enumerate(trackers):
