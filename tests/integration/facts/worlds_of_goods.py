@@ -84,10 +84,10 @@ class World:
             self.planner, who.NewAssignment(tracker=tracker, vehicle="T1", valid_from=hour(0)), now=NOW
         )
 
-    async def send(self, fixes: Sequence[fix.Fix]) -> delivery.Answer:
+    async def send(self, fixes: Sequence[fix.Fix], received: dt.datetime = NOW) -> delivery.Answer:
         """Send fixes as one delivery."""
         sender = delivery.Sender(protocol=delivery.Protocol.JSON, source="test", trust=fix.Trust.API_KEY)
-        parcel = delivery.Delivery(sender=sender, messages=fixes, received_ms=units.to_ms(NOW))
+        parcel = delivery.Delivery(sender=sender, messages=fixes, received_ms=units.to_ms(received))
         return (await self.line.process([parcel]))[0]
 
     async def manifest(self, rows: Iterable[Mapping[str, object]], name: str = "m.csv", **more: Any) -> manifest.Report:
