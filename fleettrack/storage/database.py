@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -105,6 +106,7 @@ class Database:
         """Yield a connection of the pool; wait long for a busy one, but not for one to a server that is away."""
         async with contextlib.AsyncExitStack() as stack:
             yield await self._wait(stack)
+        _heed_cancellation()
 
     async def _wait(self, stack: contextlib.AsyncExitStack) -> Connection:
         waited = 0.0
@@ -118,10 +120,18 @@ class Database:
                     raise
             else:
                 self._away = False
+                _heed_cancellation()
                 return connection
 
     def _note_away(self) -> None:
         self._away = True
+
+
+def _heed_cancellation() -> None:
+    """Raise a cancellation that was lost: asyncio.wait_for of Python 3.11, with which psycopg waits, swallows some."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _configure(connection: Connection) -> None:
