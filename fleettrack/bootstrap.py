@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,8 @@ async def serve(settings: config.Settings) -> AsyncIterator[Addresses]:
             body_bytes=settings.body_bytes,
             inflated_bytes=settings.inflated_bytes,
         )
-        runner, port = await app.start(app.make(services), settings.host, settings.port)
+        with _naming_ports():
+            runner, port = await app.start(app.make(services), settings.host, settings.port)
         stack.push_async_callback(runner.cleanup)
         yield _addresses(settings, port, listeners)
 
@@ -179,9 +180,19 @@ async def _listen(
     )
     kind = tcp.Listener if wanted.transport == "tcp" else udp.Listener
     listener = kind(door, counters, told)
-    await listener.start(wanted.host or settings.host, wanted.port)
+    with _naming_ports():
+        await listener.start(wanted.host or settings.host, wanted.port)
     stack.push_async_callback(listener.close)
     return {"transport": wanted.transport, "protocol": wanted.protocol, "port": listener.port}
+
+
+@contextlib.contextmanager
+def _naming_ports() -> Iterator[None]:
+    """Turn what the system says of a port that cannot be had into an error for the person who set it."""
+    try:
+        yield
+    except OSError as exc:
+        raise errors.Invalid(f"cannot listen: {exc}") from exc
 
 
 def _addresses(settings: config.Settings, port: int, listeners: list[dict[str, Any]]) -> Addresses:

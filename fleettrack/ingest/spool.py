@@ -74,6 +74,8 @@ class Spool:
             self.waiting, self.bytes, self.oldest_ms = await self._run(self._file.open)
         except _DISK as exc:
             self._thread.shutdown()
+            if getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                raise errors.Invalid(f"the spool {self._path} is in use: another service works on this folder") from exc
             raise errors.Invalid(
                 f"the spool {self._path} cannot be used: {exc}. If it is damaged, move it away, but keep it: it holds "
                 "messages of trackers that were not stored yet."

@@ -63,13 +63,8 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         assert self._session is not None
         await self._session.close()
-        if self._process is not None and self.runs:
-            self._process.terminate()
-            try:
-                await asyncio.wait_for(self._process.wait(), STOP_S)
-            except TimeoutError:
-                self.kill()
-                raise
+        if self.runs:
+            await self.stop()
 
     # Life and death.
 
@@ -86,6 +81,16 @@ class Service:
         line = await asyncio.wait_for(self._process.stdout.readline(), READY_S)
         assert line, f"the service did not start:\n{self.log()[-3000:]}"
         self._told = json.loads(line)
+
+    async def stop(self) -> int:
+        """Ask it to end, as `systemctl stop` does; return its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            return await asyncio.wait_for(self._process.wait(), STOP_S)
+        except TimeoutError:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -68,6 +68,12 @@ async def service_dies(service: real.Service, rng: random.Random) -> None:
     await service.start()
 
 
+async def service_stops(service: real.Service, rng: random.Random) -> None:
+    """End it in good order, as whoever installs a new version does."""
+    assert await service.stop() == 0
+    await service.start()
+
+
 async def postgres_dies(service: real.Service, rng: random.Random) -> None:
     """Kill the postmaster; the service has to bring it back by itself."""
     before = service.postmaster
@@ -139,6 +145,7 @@ async def suffer(
     ("home", "disaster", "seed"),
     [
         pytest.param(own_server, service_dies, 1, id="service"),
+        pytest.param(own_server, service_stops, 6, id="service-stopped"),
         pytest.param(own_server, postgres_dies, 2, id="postgres"),
         pytest.param(own_server, both_die, 3, id="both"),
         pytest.param(own_server, postgres_freezes, 5, id="postgres-frozen"),

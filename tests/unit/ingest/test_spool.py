@@ -120,7 +120,7 @@ async def test_what_cannot_be_unpacked_does_not_block_the_queue(tmp_path):
 async def test_a_second_process_is_kept_out(tmp_path):
     store = await opened(tmp_path)
     await store.put(parcel(), b"")
-    with pytest.raises(errors.Invalid, match="locked"):
+    with pytest.raises(errors.Invalid, match="in use"):
         await opened(tmp_path)
     await store.close()
 
