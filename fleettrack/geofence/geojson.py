@@ -1,8 +1,8 @@
 """Shapes as they are handed in and stored: GeoJSON (RFC 7946), with circles and corridors in metres beside it.
 
-    {"type": "Polygon" | "MultiPolygon", "coordinates": …}
-    {"type": "Circle", "lat": 47.1, "lon": 8.2, "radius_m": 150}
-    {"type": "Corridor", "coordinates": [[lon, lat], …], "half_width_m": 30}
+{"type": "Polygon" | "MultiPolygon", "coordinates": …}
+{"type": "Circle", "lat": 47.1, "lon": 8.2, "radius_m": 150}
+{"type": "Corridor", "coordinates": [[lon, lat], …], "half_width_m": 30}
 """
 
 from __future__ import annotations
