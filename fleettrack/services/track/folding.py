@@ -127,19 +127,34 @@ class Folder:
         steps = await self._onward(connection, {t: v for t, v in result.visits.items() if t not in again})
         if not again:
             return steps
-        stored = defaultdict(list)
-        for s in await visits.changed_after(connection, {t: _time(starts.get(t)) for t in again}):
-            stored[s.tracker_id].append(s)
+        told = {t: {v.key: v for v in result.visits.get(t, [])} for t in again}
         for t in again:
-            folded = {v.key: v for v in result.visits.get(t, [])}
             settled_ms = held[t].settled_ms if t in held else None
             if settled_ms is not None and t in result.states:
-                folded |= {v.key: v for v in clock.settle(result.states[t], settled_ms, index)}
+                told[t] |= {v.key: v for v in clock.settle(result.states[t], settled_ms, index)}
+        stored = await self._stored(connection, told, {t: _time(starts.get(t)) for t in again})
+        for t, folded in told.items():
             # A stay that was open at the checkpoint and has not changed since is not told again by the fold.
             open_then = {m.visit.key: m.visit for m in starts[t].machines if m.visit} if t in starts else {}
             folded = {s.visit.key: open_then[s.visit.key] for s in stored[t] if s.visit.key in open_then} | folded
             steps += diff.again(t, stored[t], list(folded.values()))
         return steps
+
+    async def _stored(
+        self,
+        connection: database.Connection,
+        told: Mapping[int, Mapping[tuple[int, int], Visit]],
+        after_ms: Mapping[int, int | None],
+    ) -> dict[int, list[visits.Stored]]:
+        """Return the visits that changed after the checkpoints, and those before that are told anew."""
+        stored: dict[int, list[visits.Stored]] = {t: [] for t in told}
+        for s in await visits.changed_after(connection, after_ms):
+            stored[s.tracker_id].append(s)
+        known = {(t, *s.visit.key) for t, found in stored.items() for s in found}
+        missing = [(t, *key) for t, folded in told.items() for key in folded if (t, *key) not in known]
+        for s in await visits.by_key(connection, missing) if missing else []:
+            stored[s.tracker_id].append(s)
+        return stored
 
     async def _onward(self, connection: database.Connection, told: Mapping[int, Sequence[Visit]]) -> list[diff.Step]:
         latest = {t: {v.key: v for v in seen} for t, seen in told.items() if seen}

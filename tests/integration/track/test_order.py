@@ -124,3 +124,14 @@ async def test_data_older_than_72_hours_corrects_visits_and_only_proposes_custod
         assert tasks == [("late_correction", 1, None)] * 2
         await world.feed(day[:1], newest.time_ms, history=True)  # a repeat changes nothing
         assert world.custody() == []
+
+
+async def test_a_stay_that_began_before_the_checkpoint_is_told_once(database_url: str) -> None:
+    """A late fix that arrives a stay which was only entered at the checkpoint changes that stay and makes no other."""
+    ground.set_up(database_url, TRACKERS)
+    entered, later = (ground.at("T1", ground.T0 + ms, *ground.PLACES["C"], 0.0) for ms in (0, 1_110_000))
+    outlier = ground.at("T1", ground.T0 + 1_440_000, 46.0, 7.0, 0.0)
+    async with ground.running(database_url) as world:
+        for f in (outlier, entered, later):
+            await world.feed([f], outlier.time_ms)
+        assert [visit[6] for visit in world.visits()] == ["d"]
