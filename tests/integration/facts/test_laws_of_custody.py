@@ -33,8 +33,9 @@ steps = st.one_of(
     st.tuples(st.just("receive"), hours, some, st.booleans()),
     st.tuples(st.just("full"), hours),
     st.tuples(st.just("hand_over"), hours, some, st.sampled_from(["acme", "fast", "shop"])),
-    st.tuples(st.just("pack"), hours, unit, some),
-    st.tuples(st.just("unpack"), hours, unit, some),
+    st.tuples(st.just("pack"), hours, unit, serial),
+    st.tuples(st.just("unpack"), hours, serial),
+    st.tuples(st.just("repack"), hours, unit, serial),
     st.tuples(st.just("stack"), hours, unit, unit),
     st.tuples(st.just("void"), st.integers(0, 3)),
     st.tuples(st.just("end"), hours),
@@ -101,15 +102,21 @@ class Story:
             form = forms.NewCorrection(kind="void_fact", fact=self.facts[which % len(self.facts)])
             await statements.correct(self.world.planner, self.ref, form, actor="law", now=w.NOW)
 
-    async def pack(self, at: float, into: int, chosen: set[int]) -> None:
-        """Put serials into a unit."""
-        form = goods.NewPacking(objects=self.named(chosen), at=w.hour(at))
+    async def pack(self, at: float, into: int, one: int) -> None:
+        """Put a serial into a unit."""
+        form = goods.NewPacking(objects=[self.serials[one]], at=w.hour(at))
         await packing.pack(self.world.planner, self.units[into], form, now=w.NOW)
 
-    async def unpack(self, at: float, out_of: int, chosen: set[int]) -> None:
-        """Take serials out of a unit."""
-        form = goods.NewPacking(objects=self.named(chosen), at=w.hour(at))
-        await packing.unpack(self.world.planner, self.units[out_of], form, now=w.NOW)
+    async def unpack(self, at: float, one: int) -> None:
+        """Take a serial out of the unit it lies in."""
+        found = await tracing.trace(self.world.db, self.serials[one], at=w.hour(at), now=w.NOW)
+        form = goods.NewPacking(objects=[self.serials[one]], at=w.hour(at))
+        await packing.unpack(self.world.planner, (found.parents or self.units)[0], form, now=w.NOW)
+
+    async def repack(self, at: float, into: int, one: int) -> None:
+        """Take a serial out of a unit and put it into another."""
+        await self.unpack(at, one)
+        await self.pack(at, into, one)
 
     async def stack(self, at: float, into: int, one: int) -> None:
         """Put a unit into a unit."""
