@@ -16,7 +16,7 @@ from fleettrack import config, log, metrics
 from fleettrack.domain import errors
 from fleettrack.http import app, context
 from fleettrack.ingest import intake, session, spool, tcp, udp
-from fleettrack.services import checksums, custody, keys, planning, watchman
+from fleettrack.services import checksums, custody, heartbeat, keys, planning, watchman
 from fleettrack.services.track import batcher, pipeline
 from fleettrack.storage import database, embedded, migrations, positions
 
@@ -134,7 +134,7 @@ async def serve(settings: config.Settings) -> AsyncIterator[Addresses]:
         await store.open()
         stack.push_async_callback(store.close)
         door = intake.Intake(gather, store, counters)
-        clock = watchman.Watchman(db, line, now_ms, lambda: door.oldest_ms)
+        clock = watchman.Watchman(db, line, heartbeat.Heart(db, editor), now_ms, lambda: door.oldest_ms)
         await clock.start()
         policies = checksums.Checksums(db)
         _figures(counters, gather, store, clock)

@@ -19,6 +19,17 @@ def silence_ms(terms: rules.Rules, usual_ms: float) -> int:
     return round(max(terms.silence_s * 1000, terms.silence_intervals * usual_ms))
 
 
+def is_ours(before: Good, fix: Good, terms: rules.Rules, usual_ms: Callable[[], float], index: FenceIndex) -> bool:
+    """Say whether two fixes are so unusually far apart that a stop may hide between them, and we the cause (law L6)."""
+    gap_ms = fix.time_ms - before.time_ms
+    if gap_ms < terms.halt_s * 1000:
+        return False
+    heard_ms = index.calendar.heard_ms(before.time_ms, fix.time_ms)
+    if heard_ms == gap_ms or gap_ms < terms.silence_intervals * usual_ms():
+        return False
+    return heard_ms < silence_ms(terms, usual_ms())
+
+
 def _due_ms(
     machine: Machine, last: Good, usual_ms: Callable[[], float], index: FenceIndex, until_ms: int | None = None
 ) -> int | None:
@@ -33,7 +44,7 @@ def _due_ms(
         return None
     if until_ms is not None and until_ms < since + terms.silence_s * 1000:
         return None
-    return since + silence_ms(terms, usual_ms())
+    return index.calendar.until_ms(since, silence_ms(terms, usual_ms()))
 
 
 def advance(

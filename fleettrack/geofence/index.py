@@ -10,7 +10,7 @@ import numpy.typing as npt
 import shapely
 
 from fleettrack.domain import fix
-from fleettrack.geofence import earth, planar, rules, shapes
+from fleettrack.geofence import calendar, earth, planar, rules, shapes
 
 
 class FenceIndex:
@@ -18,14 +18,21 @@ class FenceIndex:
 
     Give it every version in force since the oldest event time that may still be folded, and those that open visits
     are pinned to. `previous` lends its layouts, so that an edit costs one new tree and not every projection anew.
+    With them it carries the `calendar`: whatever is decided hangs on both.
     """
 
-    def __init__(self, fences: Iterable[shapes.Fence], previous: FenceIndex | None = None) -> None:
+    def __init__(
+        self,
+        fences: Iterable[shapes.Fence],
+        previous: FenceIndex | None = None,
+        outages: calendar.Calendar = calendar.ALWAYS,
+    ) -> None:
+        self.calendar = outages
         self.fences = tuple(fences)
         self.number = {fence.id: i for i, fence in enumerate(self.fences)}
         self.terms = tuple(fence.terms for fence in self.fences)
         self.margin_m = max((t.far_m for t in self.terms), default=0.0) + rules.ACCURACY_MAX_M
-        self._layouts = [self._lay_out(fence, previous) for fence in self.fences]
+        self._layouts = self._lay_out(previous)
         self.arrives = tuple(not isinstance(fence.shape, shapes.Corridor) for fence in self.fences)
         self.wide = tuple(a.extent_m > t.wide_m for a, t in zip(self._layouts, self.terms, strict=True))
         self._by_place: dict[int, list[int]] = collections.defaultdict(list)
@@ -33,13 +40,15 @@ class FenceIndex:
             self._by_place[fence.place_id].append(i)
         self._stack()
 
-    @staticmethod
-    def _lay_out(fence: shapes.Fence, previous: FenceIndex | None) -> planar.Layout:
-        if previous is not None:
-            i = previous.number.get(fence.id)
-            if i is not None and previous.fences[i].shape == fence.shape:
-                return previous._layouts[i]
-        return planar.lay_out(fence.shape)
+    def _lay_out(self, previous: FenceIndex | None) -> list[planar.Layout]:
+        known: dict[int, planar.Layout] = {}
+        for fence in self.fences if previous else ():
+            i = previous.number.get(fence.id) if previous else None
+            if previous and i is not None and previous.fences[i].shape == fence.shape:
+                known[fence.id] = previous._layouts[i]
+        new = [fence for fence in self.fences if fence.id not in known]
+        known |= zip((fence.id for fence in new), planar.lay_out_all([fence.shape for fence in new]), strict=True)
+        return [known[fence.id] for fence in self.fences]
 
     def _stack(self) -> None:
         """Turn the layouts into columns, and their widened boxes into the tree."""

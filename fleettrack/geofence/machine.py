@@ -72,8 +72,13 @@ def enter(
     ground: Ground,
     pinned: tuple[int, ...],
     departed: Machine | None,
+    *,
+    unheard: bool,
 ) -> tuple[Machine, list[Visit]]:
-    """Open a machine at the first fix inside; soon after departing, on top of the departed visit and untold."""
+    """Open a machine at the first fix inside; soon after departing, on top of the departed visit and untold.
+
+    `unheard`: it is the first fix after an outage of ours, so the time before it is no evidence.
+    """
     seen = () if before is None or where.unseen else (before.spot,)
     entry = Entry(fix.time_ms, where.enter_ms, where.lo_ms, where.unseen, (*seen, fix.spot))
     machine = Machine(place_id, Phase.ENTERING, pinned, ground.version, fix.spot, None, entry)
@@ -85,9 +90,16 @@ def enter(
     if machine.visit is None:
         machine.visit = _entered(machine)
         told.append(machine.visit)
-    if before is not None and fix.slow(ground.terms):
+    if unheard:
+        begin_anew(entry)
+    elif before is not None and fix.slow(ground.terms):
         stand(entry, before, fix, ground.terms)
     return machine, told + inside(machine, fix, ground)
+
+
+def begin_anew(entry: Entry) -> None:
+    """Let a stop show after an outage of ours: neither its length nor what nobody heard in it is evidence of one."""
+    entry.slow_from_ms, entry.origin, entry.all_slow, entry.stood_ms = None, None, False, 0
 
 
 def _entered(machine: Machine) -> Visit:

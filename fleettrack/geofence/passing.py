@@ -43,16 +43,15 @@ def notes(rows: Intake, index: FenceIndex, lanes: Lanes | None) -> list[Note]:
     place = np.array([index.fences[i].place_id for i in fence.tolist()], dtype=np.int64)
     been = set(zip(end[inside].tolist(), place[inside].tolist(), strict=True))
     crossed = dict.fromkeys(zip(end[through].tolist(), place[through].tolist(), strict=True))
-    return [_note(rows, row, place_id, lanes) for row, place_id in crossed if (row, place_id) not in been]
+    return [_note(rows, row, place_id, lanes, index) for row, place_id in crossed if (row, place_id) not in been]
 
 
-def _note(rows: Intake, row: int, place_id: int, lanes: Lanes | None) -> Note:
+def _note(rows: Intake, row: int, place_id: int, lanes: Lanes | None, index: FenceIndex) -> Note:
     tracker = rows.trackers[int(np.searchsorted(rows.start, row, side="right")) - 1]
     from_ms, to_ms = int(rows.time_ms[rows.before[row]]), int(rows.time_ms[row])
     usual = lanes(tracker, place_id, from_ms, to_ms) if lanes else None
-    return Note(
-        tracker, place_id, from_ms, to_ms, usual is not None and to_ms - from_ms >= usual * 1000 + rules.SUSPECT_MS
-    )
+    heard_ms = index.calendar.heard_ms(from_ms, to_ms)
+    return Note(tracker, place_id, from_ms, to_ms, usual is not None and heard_ms >= usual * 1000 + rules.SUSPECT_MS)
 
 
 def _boxes(rows: Intake, start: earth.Ints, end: earth.Ints) -> earth.Floats:

@@ -39,7 +39,7 @@ def observe(
     for place_id, fences in by_place.items():
         departed = at.get(place_id)
         if departed is None or departed.phase is Phase.GONE:
-            told += _enter(at, place_id, departed, fix, before, fences, index)
+            told += _enter(at, place_id, departed, fix, before, usual_ms, fences, index)
     for place_id, machine in list(at.items()):
         if machine.phase is Phase.GONE and _forgotten(machine, fix, index):
             del at[place_id]
@@ -61,6 +61,7 @@ def _enter(
     departed: Machine | None,
     fix: Good,
     before: Good | None,
+    usual_ms: Usual,
     fences: list[Near],
     index: FenceIndex,
 ) -> list[Visit]:
@@ -73,7 +74,8 @@ def _enter(
     before_m = index.nearest(pinned, before.lat_e7, before.lon_e7) if before is not None else 0.0
     where = machines.crossing(fix, distance, before, before_m, ground.terms)
     versions = tuple(sorted(index.fences[i].id for i in pinned))
-    at[place_id], told = machines.enter(place_id, fix, before, where, ground, versions, departed)
+    ours = before is not None and clock.is_ours(before, fix, ground.terms, usual_ms, index)
+    at[place_id], told = machines.enter(place_id, fix, before, where, ground, versions, departed, unheard=ours)
     return told
 
 
@@ -85,11 +87,13 @@ def _seen(
     if sight >= Sight.OUT:
         sight, number = _taken_over(machine, fix, fences, index) or (sight, number)
     ground = _ground(index.number[machine.fence], index)
-    if machine.entry is not None:
+    if machine.entry is not None and clock.is_ours(before, fix, ground.terms, usual_ms, index):
+        machines.begin_anew(machine.entry)
+    elif machine.entry is not None:
         stood = machine.last_in == before.spot and before.slow(ground.terms)
         if stood or (sight is Sight.IN and fix.slow(ground.terms)):
             machines.stand(machine.entry, before, fix, ground.terms)
-    told = _after_silence(machine, fix, before, usual_ms, sight, ground)
+    told = _after_silence(machine, fix, before, usual_ms, sight, ground, index)
     if machine.phase is Phase.GONE or sight is Sight.UNSURE:
         return told
     if sight is Sight.IN:
@@ -116,12 +120,12 @@ def _taken_over(machine: Machine, fix: Good, fences: list[Near], index: FenceInd
 
 
 def _after_silence(
-    machine: Machine, fix: Good, before: Good, usual_ms: Usual, sight: Sight, ground: Ground
+    machine: Machine, fix: Good, before: Good, usual_ms: Usual, sight: Sight, ground: Ground, index: FenceIndex
 ) -> list[Visit]:
     """Apply rule d to a silence that began with a moving fix inside: only now can one tell whether it stopped."""
-    gap_ms = fix.time_ms - before.time_ms
     if machine.entry is None or machine.last_in != before.spot or not ground.arrives:
         return []
+    gap_ms = index.calendar.heard_ms(before.time_ms, fix.time_ms)
     if gap_ms < ground.terms.silence_s * 1000 or gap_ms < clock.silence_ms(ground.terms, usual_ms()):
         return []
     through_mps = ground.terms.stop_speed_mps if ground.wide else ground.terms.drove_on_mps

@@ -16,6 +16,9 @@ class Decider(Protocol):
     async def refold_places(self, connection: database.Connection, places: Mapping[int, int]) -> set[int]:
         """Fold again the trackers that were near these places since a time (ms); return the consignments concerned."""
 
+    async def refold_silences(self, connection: database.Connection, since_ms: int) -> set[int]:
+        """Fold again the trackers at a place that were heard since a time; return the consignments concerned."""
+
     async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:
         """Take in pings inside this transaction (adoption on claim); return the consignments concerned."""
 
@@ -30,6 +33,7 @@ class Edit:
         self.connection = connection
         self._consignments: set[int] = set()
         self._places: dict[int, int] = {}
+        self._silent_since_ms: int | None = None
         self._deliveries: list[delivery.Delivery] = []
 
     def touch_consignments(self, ids: Iterable[int]) -> None:
@@ -40,6 +44,10 @@ class Edit:
         """The fences of this place changed with effect from a time."""
         self._places[place_id] = min(since_ms, self._places.get(place_id, since_ms))
 
+    def touch_silences(self, since_ms: int) -> None:
+        """What silence since a time means has changed."""
+        self._silent_since_ms = since_ms
+
     def adopt(self, deliveries: Iterable[delivery.Delivery]) -> None:
         """Pings that were held have found their tracker."""
         self._deliveries.extend(deliveries)
@@ -48,6 +56,8 @@ class Edit:
         """Do what the touched things ask for, within this transaction."""
         if self._places:
             self._consignments |= await decider.refold_places(self.connection, self._places)
+        if self._silent_since_ms is not None:
+            self._consignments |= await decider.refold_silences(self.connection, self._silent_since_ms)
         if self._deliveries:
             self._consignments |= await decider.feed(self.connection, self._deliveries)
         if self._consignments:

@@ -307,3 +307,8 @@ async def near_place(
         north=north,
     )
     return [r[0] for r in rows]
+
+
+async def staying_since(connection: database.Connection, since_ms: int) -> list[int]:
+    """Return trackers heard after a time that were at a place then or later."""
+    return [r[0] for r in await _fetch(connection, "staying_since", since=units.utc(since_ms))]

@@ -1,12 +1,12 @@
-"""The fences as one index, made anew only when somebody edited them."""
+"""The fences and our own outages as one index, made anew only when one of them changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleettrack.geofence import planar
+from fleettrack.geofence import calendar, planar
 from fleettrack.geofence.index import FenceIndex
-from fleettrack.storage import database, fences
+from fleettrack.storage import database, fences, service
 
 FRESH = -1
 """As an epoch: read what this transaction sees, for an edit that is not committed yet."""
@@ -24,13 +24,14 @@ class FenceBook:
         if epoch == FRESH:
             return await self.fresh(connection)
         if self._index is None or epoch != self._epoch:
-            self._index = FenceIndex(await fences.load(connection), self._index)
+            self._index = await self.fresh(connection)
             self._epoch = epoch
         return self._index
 
     async def fresh(self, connection: database.Connection) -> FenceIndex:
         """Return the index as this transaction sees the fences; it is not kept, because the edit may roll back."""
-        return FenceIndex(await fences.load(connection), self._index)
+        outages = calendar.Calendar(await service.outages(connection))
+        return FenceIndex(await fences.load(connection), self._index, outages)
 
 
 def boxes(index: FenceIndex, place_id: int) -> Iterator[planar.Box]:

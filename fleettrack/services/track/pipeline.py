@@ -111,6 +111,12 @@ class Pipeline:
                     since[tracker_id] = min(from_ms, since.get(tracker_id, from_ms))
         return await self._refold(connection, since, index)
 
+    async def refold_silences(self, connection: database.Connection, since_ms: int) -> set[int]:
+        """Fold again the trackers at a place that were heard since a time (ms); return the consignments concerned."""
+        index = await self._fences.fresh(connection)
+        heard = await visits.staying_since(connection, since_ms)
+        return await self._refold(connection, dict.fromkeys(heard, since_ms), index)
+
     async def _refold(self, connection: database.Connection, since: Mapping[int, int], index: FenceIndex) -> set[int]:
         if not since:
             return set()

@@ -128,3 +128,13 @@ UNION
 SELECT DISTINCT tracker_id FROM position
 WHERE fix_time >= %(since)s::timestamptz AND lat_e7 BETWEEN %(south)s::int AND %(north)s::int
     AND lon_e7 BETWEEN %(west)s::int AND %(east)s::int
+
+-- :name staying_since
+-- Trackers heard after a time that were at a place then or later.
+SELECT tracker_id FROM tracker_state s
+WHERE newest_time > %(since)s::timestamptz AND EXISTS (
+    SELECT 1 FROM visit v
+    WHERE v.tracker_id = s.tracker_id AND NOT v.retracted AND (
+        v.last_change >= %(since)s::timestamptz
+        OR v.exited_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM visit_event e WHERE e.visit_id = v.id AND e.kind IN ('passed', 'ended'))))
