@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from fleettrack.domain import units
@@ -11,11 +13,18 @@ from fleettrack.storage import database, sql
 _SQL = sql.queries("visits")
 
 
-class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What `geofence_version.rules` holds: only what differs from the defaults."""
+class Terms(rules.Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `geofence_version.rules` holds, flat: whether a public road runs through, and the numbers that are set."""
 
     through_road: bool = False
-    rules: rules.Rules | None = None
+
+
+def _rules(said: dict[str, Any]) -> tuple[bool, rules.Rules | None]:
+    """Return whether a road runs through, and the rules where they are not the defaults for that."""
+    terms = msgspec.convert(said, Terms)
+    given = {name: getattr(terms, name) for name in said if name != "through_road"}
+    usual = rules.THROUGH_ROAD if terms.through_road else rules.Rules()
+    return terms.through_road, msgspec.structs.replace(usual, **given) if given else None
 
 
 async def load(connection: database.Connection) -> list[shapes.Fence]:
@@ -23,7 +32,7 @@ async def load(connection: database.Connection) -> list[shapes.Fence]:
     rows = await (await connection.execute(_SQL["fences"])).fetchall()
     found = []
     for version, geofence_id, place_id, shape, terms, valid in rows:
-        said = msgspec.convert(terms, Terms)
+        through_road, numbers = _rules(terms)
         found.append(
             shapes.Fence(
                 id=version,
@@ -32,8 +41,8 @@ async def load(connection: database.Connection) -> list[shapes.Fence]:
                 shape=geojson.read(shape),
                 valid_from_ms=units.to_ms(valid.lower),
                 valid_to_ms=None if valid.upper is None else units.to_ms(valid.upper),
-                through_road=said.through_road,
-                rules=said.rules,
+                through_road=through_road,
+                rules=numbers,
             )
         )
     return found

@@ -88,7 +88,7 @@ async def build(service: real.Service, trackers: Sequence[str], **rules: float) 
         await service.make("/parties", {"ref": party, "name": party.title()})
     for name, (lat, lon) in PLACES.items():
         shape = {"type": "Circle", "lat": lat, "lon": lon, "radius_m": 200}
-        fence = {"shape": shape, "rules": {"rules": rules} if rules else {}}
+        fence = {"shape": shape, "rules": rules}
         owner = "SHIP" if name == "A" else "CONS"
         await service.make("/places", {"ref": name, "name": name, "party": owner, "geofences": [fence]})
     for number, tracker in enumerate(trackers):

@@ -26,7 +26,8 @@ class NewParty(New, frozen=True, kw_only=True):
 class NewFence(New, frozen=True, kw_only=True):
     """A fence: a GeoJSON Polygon or MultiPolygon, or a Circle or Corridor in metres (see geofence.geojson).
 
-    `valid_from` absent: since ever where the place is new, else from now on.
+    `rules`: the numbers of geofence.rules.Rules that are to differ, by name, and `through_road`. `valid_from` absent:
+    since ever where the place is new, else from now on.
     """
 
     shape: dict[str, Any]

@@ -11,6 +11,7 @@ from fleettrack.services import actors, assignments, attention, claims, consignm
 from fleettrack.services import tracing as traces
 from fleettrack.services.forms import actors as who
 from fleettrack.services.forms import goods
+from fleettrack.storage import fences
 
 
 async def holder(world: w.World, name: str, at: float = 12) -> str:
@@ -197,7 +198,8 @@ async def test_places_are_checked(database_url: str) -> None:
         cases: list[tuple[dict[str, object], str]] = [
             ({"timezone": "Europe/Bielefeld"}, "no such time zone"),
             ({"geofences": (who.NewFence(shape={"type": "Point"}),)}, "Polygon"),
-            ({"geofences": (who.NewFence(shape=circle, rules={"rules": {"halt_s": "x"}}),)}, "rules"),
+            ({"geofences": (who.NewFence(shape=circle, rules={"halt_s": "x"}),)}, "halt_s"),
+            ({"geofences": (who.NewFence(shape=circle, rules={"halt_seconds": 60}),)}, "halt_seconds"),
         ]
         for wrong, reason in cases:
             form = who.NewPlace(**({"ref": "p", "name": "p", "party": "acme"} | wrong))  # type: ignore[arg-type]
@@ -251,3 +253,15 @@ async def test_a_visit_held_for_a_person_moves_custody_once_accepted(database_ur
         assert await attention.tasks(world.db) == [t for t in tasks if t.visit not in held]
         done = await attention.tasks(world.db, open_only=False)
         assert {t.done_by for t in done if t.visit in held} <= {"ann"}
+
+
+async def test_rules_of_a_fence_are_the_defaults_but_for_what_is_set(database_url: str) -> None:
+    async with w.world(database_url) as world:
+        circle = {"type": "Circle", "lat": 1, "lon": 1, "radius_m": 50}
+        for ref, said in (("one", {}), ("two", {"through_road": True}), ("three", {"through_road": True, "out_m": 70})):
+            fence = who.NewFence(shape=circle, rules=said)
+            form = who.NewPlace(ref=ref, name=ref, party="acme", geofences=(fence,))
+            await places.create(world.planner, form, now=w.NOW)
+        async with world.db.connection() as connection:
+            terms = [fence.terms for fence in await fences.load(connection)][-3:]
+        assert [(t.halt_s, t.out_m, t.silence_s) for t in terms] == [(120, 50, 300), (300, 50, 300), (300, 70, 300)]

@@ -68,7 +68,7 @@ class World:
 
 def set_up(url: str, trackers: Sequence[str], *, halt_s: float | None = None) -> None:
     """Make parties, places with fences of 200 m, and for each tracker a vehicle with a consignment from A to C by B."""
-    rules = {} if halt_s is None else {"rules": {"halt_s": halt_s}}
+    rules = {} if halt_s is None else {"halt_s": halt_s}
     with psycopg.connect(url, autocommit=True) as c:
         c.execute(
             "INSERT INTO party (ref, name) VALUES ('SHIP', 'Shipper'), ('CARR', 'Carrier'), ('CONS', 'Consignee')"
