@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from fleettrack.domain import consignment, units
+from fleettrack.domain import units
 from fleettrack.services import checks
 from fleettrack.services.forms import traced as forms
 from fleettrack.services.forms import words
-from fleettrack.services.tracing import lives, whereabouts
+from fleettrack.services.tracing import lives, telling, whereabouts
 from fleettrack.storage import database, ledger, objects, rows, tracing
-
-Names = Mapping[tuple[str, int | None], str]
 
 
 async def trace(
@@ -40,24 +38,26 @@ async def trace(
         holding = life.holding(at_ms)
         seen = await whereabouts.sighting(connection, life, when, known)
         place_id = _place(life, at_ms)
-        if place_id is None and seen is not None and seen.tracker_id is not None:
+        if place_id is None and seen is not None and seen.tracker_id is not None:  # on the way, but halting somewhere
             place_id = await tracing.visited(connection, seen.tracker_id, when, known)
         shown = [w for w in life.meant if w.entry.event_ms <= at_ms]
         parents = life.up(at_ms)[1:]
         going = _going(life, at_ms)
-        names = await _names(connection, shown, places=[place_id], consignments=[going], things=[object_id, *parents])
+        names = await telling.names(
+            connection, shown, places=[place_id], consignments=[going], things=[object_id, *parents]
+        )
         fixes = await tracing.evidence(connection, [w.id for w in shown])
     return forms.Trace(
         serial=names["object", object_id],
         at=when,
         known_at=known,
-        holder=_holder(holding, names),
+        holder=telling.holder(holding, names),
         place=names.get(("place", place_id)),
-        position=None if seen is None else _position(seen, at_ms),
+        position=None if seen is None else telling.position(seen, at_ms),
         parents=[names["object", p] for p in parents],
         consignment=names.get(("consignment", going)),
-        evidence=[] if holding is None else _evidence(holding, fixes),
-        history=_history(shown, names, fixes),
+        evidence=[] if holding is None else telling.evidence(holding, fixes),
+        history=telling.history(shown, names, fixes),
     )
 
 
@@ -89,7 +89,7 @@ async def contents(
         held = await lives.load(connection, ids, known)
         at_ms = units.to_ms(when)
         holding = {object_id: life.holding(at_ms) for object_id, life in held.items()}
-        names = await _names(connection, [w for w in holding.values() if w is not None])
+        names = await telling.names(connection, [w for w in holding.values() if w is not None])
     return forms.Contents(
         consignment=consignment_ref,
         within=within,
@@ -104,7 +104,7 @@ async def contents(
                 from_stop=from_stop,
                 to_stop=to_stop,
                 contains=inside.get(object_id, 0),
-                holder=_holder(holding[object_id], names),
+                holder=telling.holder(holding[object_id], names),
             )
             for object_id, ref, kind, gtin, lot, from_stop, to_stop in found
         ],
@@ -155,14 +155,14 @@ async def custody(
         holding = {object_id: life.holding(at_ms) for object_id, life in held.items()}
         written = await tracing.entries(connection, batch_ids=(), consignment_ids={id_}, list_ids=(), known=known)
         shown = [w for w in written if w.entry.event_ms <= at_ms]
-        names = await _names(connection, [*shown, *(w for w in holding.values() if w is not None)])
+        names = await telling.names(connection, [*shown, *(w for w in holding.values() if w is not None)])
         fixes = await tracing.evidence(connection, [w.id for w in shown])
     return forms.ConsignmentCustody(
         consignment=consignment_ref,
         at=when,
         known_at=known,
-        held=_held([(a, b, count, _holder(holding[object_id], names)) for a, b, object_id, count in groups]),
-        history=_history(shown, names, fixes),
+        held=_held([(a, b, count, telling.holder(holding[object_id], names)) for a, b, object_id, count in groups]),
+        history=telling.history(shown, names, fixes),
     )
 
 
@@ -182,7 +182,7 @@ async def held_by(connection: database.Connection, object_ids: Iterable[int], at
     ids = list(object_ids)
     held = await lives.load(connection, ids, await rows.clock(connection))
     holding = {object_id: life.holding(units.to_ms(at)) for object_id, life in held.items()}
-    names = await _names(connection, [w for w in holding.values() if w is not None])
+    names = await telling.names(connection, [w for w in holding.values() if w is not None])
     return {
         object_id: None if w is None or w.entry.status != "confirmed" else names["party", w.entry.to_party]
         for object_id, w in holding.items()
@@ -212,78 +212,3 @@ def _going(life: lives.Life, at_ms: int) -> int | None:
     acted = [w.consignment_id for w in life.in_force(at_ms) if w.consignment_id is not None]
     lined = [line.consignment_id for line in life.lines if line.object_id in life.up(at_ms)]
     return next(iter(acted[::-1] + sorted(lined, reverse=True)), None)
-
-
-async def _names(
-    connection: database.Connection,
-    written: Iterable[tracing.Written],
-    *,
-    places: Iterable[int | None] = (),
-    consignments: Iterable[int | None] = (),
-    things: Iterable[int | None] = (),
-) -> Names:
-    entries = list(written)
-    return await tracing.names(
-        connection,
-        parties=[p for w in entries for p in (w.entry.from_party, w.entry.to_party)],
-        places=[*(w.entry.place_id for w in entries), *places],
-        consignments=[*(w.consignment_id for w in entries), *consignments],
-        objects=things,
-    )
-
-
-def _holder(w: tracing.Written | None, names: Names) -> forms.Holder | None:
-    if w is None:
-        return None
-    return forms.Holder(
-        party=names["party", w.entry.to_party], status=w.entry.status, since=units.utc(w.entry.event_ms)
-    )
-
-
-def _position(seen: whereabouts.Sighting, at_ms: int) -> forms.Position:
-    return forms.Position(lat=seen.lat, lon=seen.lon, time=units.utc(seen.time_ms), age_s=(at_ms - seen.time_ms) / 1000)
-
-
-def _evidence(w: tracing.Written, fixes: Mapping[int, list[tuple[str, dt.datetime]]]) -> list[forms.Evidence]:
-    """Return what decided an entry first, then what speaks for it too, then the fixes kept with it."""
-    level = f"E{int(w.entry.level)}"
-    kind = consignment.Level(w.entry.level).name.lower()
-    seen = [f"{identity}@{time.isoformat(timespec='milliseconds')}" for identity, time in fixes.get(w.id, ())]
-    if w.entry.fact_id is not None:
-        first = f"fact:{w.entry.fact_id}"
-    elif w.entry.visit_id is not None:
-        first = f"visit:{w.entry.visit_id}"
-    elif w.batch_id is not None:
-        first = f"batch:{w.batch_id}"
-    else:
-        first = seen[-1] if seen else f"entry:{w.id}"  # an inferred departure: the fix that was far away
-    also = [c for c in w.entry.corroborated_by if c != first and not c.startswith("tracker:")]  # the fixes name it
-    return [
-        forms.Evidence(level=level, kind=kind, id=first),
-        *(forms.Evidence(level=level, kind="corroboration", id=c) for c in also),
-        *(forms.Evidence(level="E0", kind="fix", id=name) for name in seen),
-    ]
-
-
-def _history(
-    written: Iterable[tracing.Written], names: Names, fixes: Mapping[int, list[tuple[str, dt.datetime]]]
-) -> list[forms.Event]:
-    ordered = sorted(written, key=lambda w: (w.entry.event_ms, w.recorded_at, w.id))
-    return [
-        forms.Event(
-            kind=w.entry.kind,
-            status="voided" if w.voided else w.entry.status,
-            event_at=units.utc(w.entry.event_ms),
-            event_from=None if w.entry.lo_ms is None else units.utc(w.entry.lo_ms),
-            event_to=None if w.entry.hi_ms is None else units.utc(w.entry.hi_ms),
-            recorded_at=w.recorded_at,
-            ended_at=w.ended_at,
-            from_party=names.get(("party", w.entry.from_party)),
-            to_party=names.get(("party", w.entry.to_party)),
-            place=names.get(("place", w.entry.place_id)),
-            consignment=names.get(("consignment", w.consignment_id)),
-            stop=w.entry.stop_seq,
-            evidence=_evidence(w, fixes),
-        )
-        for w in ordered
-    ]
