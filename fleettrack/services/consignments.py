@@ -19,6 +19,7 @@ async def create(editor: planning.Planner, form: forms.NewConsignment, *, now: d
     """Keep a consignment with its plan and items; what is new among the items is commissioned.
 
     Raises:
+        Conflict: the reference is taken.
         Invalid: facts['problems'] lists all that is wrong, each with its place in the form.
     """
     problems = Problems()
@@ -27,6 +28,8 @@ async def create(editor: planning.Planner, form: forms.NewConsignment, *, now: d
         connection = edit.connection
         known_since = await writing.clock(connection)
         looked_up = await plans.look_up(connection, [draft])
+        if looked_up.taken:
+            raise errors.Conflict("a consignment with this reference exists already", consignment=form.ref)
         plan = plans.resolve(draft, looked_up, checks.moment(None, now), problems)
         if plan is None:
             raise _refused(problems)
@@ -120,7 +123,7 @@ async def _told(connection: database.Connection, ref: str) -> forms.Consignment:
 
 
 def _draft(form: forms.NewConsignment) -> drafts.Draft:
-    draft = drafts.Draft(ref=form.ref, where="ref")
+    draft = drafts.Draft(ref=form.ref, where="")
     draft.said = _said({"consignor": form.consignor, "consignee": form.consignee}, "")
     if form.effective_from is not None:
         draft.effective_from = checks.moment(form.effective_from, form.effective_from)
@@ -147,7 +150,7 @@ def _legs(form: forms.NewConsignment, stops: Sequence[int]) -> list[drafts.Draft
     if not form.legs:
         return [
             drafts.DraftLeg(
-                from_seq=a, to_seq=b, where="carrier", carrier=carrier.get("carrier"), vehicle=carrier.get("vehicle")
+                from_seq=a, to_seq=b, where="", carrier=carrier.get("carrier"), vehicle=carrier.get("vehicle")
             )
             for a, b in itertools.pairwise(stops)
         ]

@@ -62,7 +62,7 @@ def moment(text: str, zone: zoneinfo.ZoneInfo, *, late: bool) -> dt.datetime:
         Invalid: it is none, or that local time does not exist there.
     """
     try:
-        found = dt.datetime.fromisoformat(text)
+        found = dt.datetime.fromisoformat(text.upper())  # RFC 3339 allows t and z
     except ValueError:
         raise errors.Invalid("this is not a time like 2026-03-01T08:00:00Z") from None
     if "T" not in text.upper() and " " not in text:

@@ -124,6 +124,7 @@ async def write(
     before = await staging.known_objects(connection)
     if before:
         await _check_depth(connection, before, min(since(plan, known) for plan in plans.values()))
+        await consignments.hold_batches(connection)  # nobody else puts a tracker on them meanwhile
         await assignments.link_within(connection, before)
         edit.touch_consignments(await containment.concerned(connection, before))
     edit.touch_consignments(ids.values())

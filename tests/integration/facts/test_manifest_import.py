@@ -304,7 +304,15 @@ async def test_all_that_is_wrong_with_a_form_is_told(database_url: str) -> None:
             ("consignee", "who"),
             ("stops[1].place", "nowhere"),
         ]
+        with pytest.raises(errors.Invalid) as caught:
+            await world.consignment(stops=stops[:1], carrier=None)
+        assert [(p["place"], p["reason"]) for p in caught.value.facts["problems"]] == [
+            ("role", "the consignment has no drop after its first pickup")
+        ]
         assert world.rows("SELECT count(*) FROM consignment") == [(0,)]
+        await world.consignment()
+        with pytest.raises(errors.Conflict, match="exists already"):
+            await world.consignment()
 
 
 async def test_packing_by_hand(database_url: str) -> None:
