@@ -73,7 +73,7 @@ class _Batch:
         self.hourly = np.flatnonzero(rows.believed & (rows.before >= 0) & next_hour).tolist()
         self.near_row, self.near_fence, self.near_m, self.inside = self._near()
 
-    def _near(self) -> tuple[earth.Ints, earth.Ints, earth.Floats, list[int]]:
+    def _near(self) -> tuple[list[int], list[int], list[float], list[int]]:
         """Return the pairs of new believed rows and fences within the margin, and the rows inside of any in force."""
         rows, index = self.rows, self.index
         new = np.flatnonzero(rows.believed & (rows.source >= 0))
@@ -81,7 +81,7 @@ class _Batch:
         row = new[point]
         metres = index.distances(rows.xyz[:, row], fence)
         in_force = (index.valid_from[fence] <= rows.time_ms[row]) & (rows.time_ms[row] < index.valid_to[fence])
-        return row, fence, metres, np.unique(row[in_force & (metres <= 0)]).tolist()
+        return row.tolist(), fence.tolist(), metres.tolist(), np.unique(row[in_force & (metres <= 0)]).tolist()
 
     def run(self) -> tuple[dict[int, list[Visit]], list[Checkpoint], dict[int, TrackerState]]:
         """Fold every tracker: those inside no fence by columns only, the others also fix by fix."""
@@ -160,8 +160,9 @@ class _Batch:
         return i < len(self.inside) and self.inside[i] == row
 
     def _near_to(self, row: int) -> list[place.Near]:
-        low, high = np.searchsorted(self.near_row, (row, row + 1))
-        return list(zip(self.near_fence[low:high].tolist(), self.near_m[low:high].tolist(), strict=True))
+        low = bisect.bisect_left(self.near_row, row)
+        high = bisect.bisect_right(self.near_row, row, lo=low)
+        return list(zip(self.near_fence[low:high], self.near_m[low:high], strict=True))
 
 
 def _frozen(at: dict[int, Machine]) -> tuple[Machine, ...]:

@@ -6,6 +6,7 @@ where no two neighbours contradict each other all are believed, so that only tra
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from collections.abc import Mapping
 
@@ -74,6 +75,16 @@ class Intake:
     doubted: earth.Ints  # not believed in a row, this one included
     flags: earth.Ints  # per row of the caller's track: what its neighbours say of it
 
+    def good(self, row: int) -> tuple[Good, Xyz]:
+        """Return one row as a fix, and where it is."""
+        x, y, z = self.xyz[:, row].tolist()
+        return self.goods(slice(row, row + 1))[0], (x, y, z)
+
+    def raw(self, row: int, speed_cms: earth.Ints) -> Raw:
+        """Return one row before it is believed, with the speed that it reported."""
+        good, xyz = self.good(row)
+        return Raw(good.time_ms, good.lat_e7, good.lon_e7, good.accuracy_dm, int(speed_cms[row]), xyz)
+
     def goods(self, rows: earth.Ints | slice) -> list[Good]:
         """Return these rows as fixes."""
         columns = (self.time_ms, self.lat_e7, self.lon_e7, self.accuracy_dm, self.v_cms, self.pace_cms)
@@ -83,7 +94,7 @@ class Intake:
 def take_in(states: Mapping[int, TrackerState], fixes: track.Track) -> Intake:
     """Sort, settle contradictions of one time, and judge every fix by the one before."""
     accuracy, flags = track.accuracy_dm(fixes), np.zeros(len(fixes), dtype=np.int64)
-    chosen = _one_of_each_time(fixes, accuracy, flags)
+    chosen, repeats, repeated = _one_of_each_time(fixes, accuracy, flags)
     owners, first = np.unique(fixes.tracker_id[chosen], return_index=True)
     trackers: list[int] = owners.tolist()
     before = [states.get(tracker, EMPTY) for tracker in trackers]
@@ -119,11 +130,17 @@ def take_in(states: Mapping[int, TrackerState], fixes: track.Track) -> Intake:
     )
     intake.before[intake.start[:-1]] = -1
     _judge_all(intake, before)
+    flags[repeats] = flags[repeated]
     return intake
 
 
-def _one_of_each_time(fixes: track.Track, accuracy: earth.Ints, flags: earth.Ints) -> earth.Ints:
-    """Return the rows that could decide, in order, the least of each time only; mark those that contradict it."""
+def _one_of_each_time(
+    fixes: track.Track, accuracy: earth.Ints, flags: earth.Ints
+) -> tuple[earth.Ints, earth.Ints, earth.Ints]:
+    """Return the rows that could decide, in order, the least of each time only; repeats; and the rows they repeat.
+
+    Those of the same time that contradict the least are marked.
+    """
     intrinsic = track.intrinsic_flags(fixes)
     usable = np.flatnonzero((intrinsic & fix.UNDECIDING) == 0)
     keys = (fixes.speed_cms, fixes.lon_e7, fixes.lat_e7, accuracy, intrinsic, fixes.time_ms, fixes.tracker_id)
@@ -135,11 +152,12 @@ def _one_of_each_time(fixes: track.Track, accuracy: earth.Ints, flags: earth.Int
     winner = chosen[np.cumsum(least) - 1]
     elsewhere = (fixes.lat_e7[order] != fixes.lat_e7[winner]) | (fixes.lon_e7[order] != fixes.lon_e7[winner])
     flags[order[elsewhere]] = int(fix.Flag.CONFLICT)
-    return chosen
+    repeat = ~least & ~elsewhere
+    return chosen, order[repeat], winner[repeat]
 
 
 def _judge_all(intake: Intake, states: list[TrackerState]) -> None:
-    """Judge every row by the one before at once; walk the trackers for which that is not the last believed."""
+    """Judge every row by the one before at once; walk from where that may not be the last believed."""
     rows = np.flatnonzero(intake.before >= 0)
     prior = rows - 1
     gap = intake.time_ms[rows] - intake.time_ms[prior]
@@ -154,35 +172,28 @@ def _judge_all(intake: Intake, states: list[TrackerState]) -> None:
     intake.pace_cms[rows] = np.where(contradicts, np.maximum(v, np.rint(proven * 1e5 / gap).astype(np.int64)), v)
     too_fast = proven - rules.REACH_SLACK_M > rules.REACH_MPS * gap / 1000
     far_for_standing = near & (reported >= 0) & (reported < rules.STANDING_CMS) & (proven > rules.TELEPORT_M)
-    walk = {int(k) for k in np.searchsorted(intake.start, rows[too_fast | far_for_standing], side="right") - 1}
-    walk.update(k for k, state in enumerate(states) if state.doubted)
-    for k in walk:
-        _walk(intake, k, states[k].doubted, speed)
+    suspects = rows[too_fast | far_for_standing]
+    owners = np.searchsorted(intake.start, suspects, side="right") - 1
+    doubting = {k: state.doubted for k, state in enumerate(states) if state.doubted}
+    for k in sorted({*owners.tolist(), *doubting}):
+        _walk(intake, k, doubting.get(k, 0), suspects[owners == k].tolist(), speed)
 
 
-def _walk(intake: Intake, k: int, doubted: int, speed: earth.Ints) -> None:
-    """Follow the chain of belief through one tracker's rows."""
+def _walk(intake: Intake, k: int, doubted: int, suspects: list[int], speed: earth.Ints) -> None:
+    """Follow the chain of belief through one tracker's rows, from each suspect until it is as judged before."""
     begin, end = int(intake.start[k]), int(intake.start[k + 1])
-    last: Good | None = None
-    last_row = -1
-    xyz = list(zip(*intake.xyz[:, begin:end].tolist(), strict=True))
-    for row in range(begin, end):
-        if row == begin and intake.known[k]:
-            last, last_row = intake.goods(slice(row, row + 1))[0], row
-            continue
-        raw = Raw(
-            int(intake.time_ms[row]),
-            int(intake.lat_e7[row]),
-            int(intake.lon_e7[row]),
-            int(intake.accuracy_dm[row]),
-            int(speed[row]),
-            xyz[row - begin],
-        )
-        good, flag = judge(raw, last, xyz[last_row - begin] if last else None)
-        intake.before[row], intake.v_cms[row], intake.pace_cms[row] = last_row, good.v_cms, good.pace_cms
+    row = begin + 1 if doubted else suspects[0]
+    last_row = row - 1
+    while row < end:
+        good, flag = judge(intake.raw(row, speed), *intake.good(last_row))
         if flag and doubted < rules.DOUBTED_MAX:
             doubted += 1
-            intake.believed[row], intake.doubted[row] = False, doubted
-            intake.flags[intake.source[row]] = flag
-        else:
-            last, last_row, doubted = good, row, 0
+            intake.believed[row], intake.doubted[row], intake.flags[intake.source[row]] = False, doubted, flag
+            row += 1
+            continue
+        in_step = last_row == row - 1 and (good.v_cms, good.pace_cms) == (intake.v_cms[row], intake.pace_cms[row])
+        intake.before[row], intake.v_cms[row], intake.pace_cms[row] = last_row, good.v_cms, good.pace_cms
+        doubted, last_row, row = 0, row, row + 1
+        if in_step:
+            row = suspects[i] if (i := bisect.bisect_left(suspects, row)) < len(suspects) else end
+            last_row = row - 1

@@ -17,8 +17,6 @@ from stories import (
     SHIPPER,
     THIRD,
     TRUCK,
-    TRUCK2,
-    TRUCK2_BOX,
     A,
     B,
     C,
@@ -341,41 +339,6 @@ def test_received_at_the_wrong_stop_ends_the_passage_there():
     )
     assert told.holder(9, ITEM) == (CONSIGNEE, "confirmed")
     assert told.holder(9) == (SECOND, "provisional")
-
-
-def cross_dock() -> consignment.Consignment:
-    return plan(
-        [stop(1, A, "pickup", SHIPPER), stop(2, C, "waypoint", OTHER), stop(3, B, "drop", CONSIGNEE)],
-        [leg(1, 2, CARRIER, TRUCK), leg(2, 3, SECOND, TRUCK2)],
-        [item_set(SET, 1, 3)],
-    )
-
-
-def test_cross_dock_with_a_warehouse_between_the_carriers():
-    told = tell(
-        cross_dock(),
-        assignments=[on_truck(), on_truck(TRUCK2_BOX, TRUCK2)],
-        visits=[visit(1, A, 1, 2), visit(2, C, 4, 5), visit(3, C, 6, 7, TRUCK2_BOX), visit(4, B, 9, None, TRUCK2_BOX)],
-        facts=[handover(7, 4.5, 2, CARRIER, OTHER)],
-    )
-    assert told.holder(4.5) == (OTHER, "confirmed")
-    assert told.holder(7) == (SECOND, "provisional")
-    assert told.entry("picked_up", stop_seq=2).from_party == OTHER
-    assert told.holder(9) == (CONSIGNEE, "provisional")
-    assert told.problems() == []
-
-
-def test_confirmed_handover_between_carriers_at_the_dock():
-    told = tell(
-        cross_dock(),
-        assignments=[on_truck(), on_truck(TRUCK2_BOX, TRUCK2)],
-        visits=[visit(1, A, 1, 2), visit(2, C, 4, 5), visit(3, C, 6, 7, TRUCK2_BOX), visit(4, B, 9, None, TRUCK2_BOX)],
-        facts=[handover(7, 6.5, 2, CARRIER, SECOND)],
-    )
-    assert told.holder(6.4) == (CARRIER, "provisional")
-    assert told.holder(6.5) == told.holder(8) == (SECOND, "confirmed")
-    assert told.holder(9) == (CONSIGNEE, "provisional")
-    assert told.problems() == []
 
 
 def test_handover_at_the_drop_is_as_good_as_a_receipt():
