@@ -51,8 +51,8 @@ def _ground(number: int, index: FenceIndex) -> Ground:
 
 
 def _judging(fences: Iterable[Near], index: FenceIndex) -> Near:
-    """Return the fence that a fix is judged by: where it can have arrived before where it cannot, then the nearest."""
-    return min(fences, key=lambda f: (f[1] > 0, not index.arrives[f[0]], f[1], index.fences[f[0]].id))
+    """Return the fence that a fix is judged by: the nearest, but inside of one to arrive at before a corridor's."""
+    return min(fences, key=lambda f: (f[1] > 0, f[1] <= 0 and not index.arrives[f[0]], f[1], index.fences[f[0]].id))
 
 
 def _enter(
