@@ -61,12 +61,14 @@ def compare(
     _compare_visits(verdict, arrivals, proven, visits)
     moves = [(line, move) for line in lines if line["kind"] in ("arrival", "departure") for move in line["custody"]]
     picked_up = {move["consignment"] for line, move in moves if move["stop"] == 1 and line["id"] in proven}
-    signed = {line["consignment"] for line in lines if line["kind"] == "signed"}
+    signed = {line["consignment"]: truth.seconds(line["time"]) for line in lines if line["kind"] == "signed"}
     found = {ref: [event for event in events if _moves(event)] for ref, events in custody.items()}
     for line, move in moves:
         ref = move["consignment"]
         match = _take(found.get(ref, []), move, truth.seconds(line["time"]))
         if line["id"] not in proven or ref not in picked_up:
+            if match is None and move["stop"] == 2 and ref in signed:  # a receipt takes effect by itself until then
+                _take(found.get(ref, []), move, signed[ref])
             continue
         verdict.custody += 1
         if match is None:

@@ -26,19 +26,26 @@ class People:
         await self._acts.put((truck, act, time_s))
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled; what has begun is finished and written down, since the service may know of it."""
         while True:
-            truck, act, time_s = await self._acts.get()
+            doing = asyncio.create_task(self._act(*await self._acts.get()))
             try:
-                if isinstance(act, lives.Order):
-                    await order(self._office, truck, act)
-                    for shipment in act.shipments:
-                        self._writer.write("ordered", time.time(), consignment=shipment.load.ref)
-                else:
-                    await _sign(self._office, act.shipment, time_s)
-                    self._writer.write("signed", time_s, consignment=act.shipment.load.ref)
-            except api.Refused as refusal:
-                self._writer.write("failure", time.time(), detail=str(refusal))
+                await asyncio.shield(doing)
+            except asyncio.CancelledError:
+                await doing
+                raise
+
+    async def _act(self, truck: world.Truck, act: lives.Order | lives.Signature, time_s: float) -> None:
+        try:
+            if isinstance(act, lives.Order):
+                await order(self._office, truck, act)
+                for shipment in act.shipments:
+                    self._writer.write("ordered", time.time(), consignment=shipment.load.ref)
+            else:
+                await _sign(self._office, act.shipment, time_s)
+                self._writer.write("signed", time_s, consignment=act.shipment.load.ref)
+        except api.Refused as refusal:
+            self._writer.write("failure", time.time(), detail=str(refusal))
 
 
 async def order(office: api.Api, truck: world.Truck, order: lives.Order) -> None:

@@ -87,6 +87,17 @@ def test_what_is_not_proven_yet_may_be_known_or_not() -> None:
         assert (verdict.arrivals, verdict.open, verdict.custody) == (1, 1, 1)
 
 
+def test_a_signature_counts_by_itself_until_the_arrival_is_proven() -> None:
+    said = lines()
+    signed(said)
+    known = {"c-1": [*custody()["c-1"][:2], event("received", 2, "clinic", ARRIVAL_S + 150, status="confirmed")]}
+    assert not check.compare(said, visits(), known).agree
+    said = [line for line in said if line.get("id") != 3 or line["kind"] != "proven"]
+    assert check.compare(said, visits()[:1], known).agree
+    known["c-1"][2]["event_at"] = truth.iso(ARRIVAL_S + 150 + 2 * check.CLOSE_S)
+    assert not check.compare(said, visits()[:1], known).agree
+
+
 World = tuple[list[truth.Line], list[dict[str, Any]], dict[str, list[dict[str, Any]]]]
 
 
