@@ -61,12 +61,15 @@ class Custody:
         await self._append(connection, additions)
 
     async def _append(self, connection: database.Connection, additions: Sequence[ledger.Addition]) -> None:
+        if not additions:
+            return
         visited, far = await _evidence(connection, additions), await _far_fixes(connection, additions)
-        for addition in additions:
-            entry = addition.entry
-            fixes = far.get(_between(entry), []) if entry.visit_id is None else visited.get(entry.visit_id, [])
-            entry_id, recorded_at = await ledger.append(connection, addition, fixes[:EVIDENCE_MAX])
-            await ledger.tell(connection, addition, entry_id, recorded_at)
+        fixes = [
+            far.get(_between(a.entry), []) if a.entry.visit_id is None else visited.get(a.entry.visit_id, [])
+            for a in additions
+        ]
+        appended = await ledger.append(connection, additions, [f[:EVIDENCE_MAX] for f in fixes])
+        await ledger.tell(connection, appended)
 
 
 def _spans(changes: Iterable[visits.Change]) -> list[tuple[int, int, int]]:

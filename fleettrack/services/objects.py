@@ -104,5 +104,5 @@ async def _commission(
             connection, issuer_id=issuer_id, place_id=site, commissioned_at=at, source="people"
         )
         await objects.create(connection, named, batch_id=batch_id, issuer_id=issuer_id, lot=lot, expiry=expiry)
-        await ledger.append(connection, commissioned(batch_id, issuer_id, site, at))
+        await ledger.append(connection, [commissioned(batch_id, issuer_id, site, at)])
     return forms.Commissioned(batch=batch_id, count=len(named), refs=[n.ref for n in named])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +15,8 @@ from fleettrack.domain import consignment, custody, units
 from fleettrack.storage import database, locks, positions, sql
 
 _SQL = sql.queries("ledger")
+
+INSTANT = dt.timedelta(microseconds=1)  # between two entries of one consignment
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,58 +91,96 @@ def _entry(r: Sequence[Any], lists: dict[int, tuple[int, ...]]) -> custody.Entry
     )
 
 
+class Appended(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry just appended: its number, and the moment it is known from."""
+
+    id: int
+    addition: Addition
+    recorded_at: dt.datetime
+
+
 async def append(
-    connection: database.Connection, addition: Addition, evidence: Sequence[positions.Evidence] = ()
-) -> tuple[int, dt.datetime]:
-    """Append one entry under its consignment's lock; return its id and the moment it is known from."""
-    entry = addition.entry
-    recorded_at = await _recorded_at(connection, addition.consignment_id)
-    only = await _list(connection, entry.scope.only)
-    excluded = await _list(connection, entry.scope.excluded)
-    row = await (
-        await connection.execute(
-            _SQL["append"],
-            {
-                "consignment_id": addition.consignment_id,
-                "batch_id": addition.batch_id,
-                "key": entry.key,
-                "kind": entry.kind,
-                "status": "voided" if addition.voids else entry.status,
-                "item_set_id": entry.scope.item_set_id,
-                "only_list_id": only,
-                "except_list_id": excluded,
-                "event_at": units.utc(entry.event_ms),
-                "event_lo": None if entry.lo_ms is None else units.utc(entry.lo_ms),
-                "event_hi": None if entry.hi_ms is None else units.utc(entry.hi_ms),
-                "recorded_at": recorded_at,
-                "from_party": entry.from_party,
-                "to_party": entry.to_party,
-                "place_id": entry.place_id,
-                "stop_seq": entry.stop_seq,
-                "visit_id": entry.visit_id,
-                "fact_id": entry.fact_id,
-                "level": int(entry.level),
-                "corroborated_by": list(entry.corroborated_by),
-                "actor": addition.actor,
-                "supersedes": addition.supersedes,
-                "voids": addition.voids,
-                "evidence_sha256": evidence_digest(evidence),
-            },
-        )
-    ).fetchone()
-    assert row is not None
-    await _keep_evidence(connection, row[0], evidence)
-    return row[0], recorded_at
+    connection: database.Connection,
+    additions: Sequence[Addition],
+    evidence: Sequence[Sequence[positions.Evidence]] = (),
+) -> list[Appended]:
+    """Append entries in this order, each with the fixes it rests on, under their consignments' locks."""
+    if not additions:
+        return []
+    rested = list(evidence) or [()] * len(additions)
+    ids = await (await connection.execute(_SQL["reserve"], {"count": len(additions)})).fetchall()
+    known = await _recorded_at(connection, additions)
+    appended = [
+        Appended(id=id_, addition=addition, recorded_at=moment)
+        for (id_,), addition, moment in zip(ids, additions, known, strict=True)
+    ]
+    rows = [await _row(connection, a, fixes) for a, fixes in zip(appended, rested, strict=True)]
+    await connection.execute(_SQL["append"], {"entries": _json(rows)})
+    kept = [
+        msgspec.structs.asdict(fix) | {"entry_id": a.id, "ordinal": ordinal, "fix_time": units.utc(fix.time_ms)}
+        for a, fixes in zip(appended, rested, strict=True)
+        for ordinal, fix in enumerate(fixes)
+    ]
+    if kept:
+        await connection.execute(_SQL["evidence"], {"fixes": _json(kept)})
+    return appended
 
 
-async def _recorded_at(connection: database.Connection, consignment_id: int | None) -> dt.datetime:
-    if consignment_id is None:
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+async def _row(
+    connection: database.Connection, appended: Appended, evidence: Sequence[positions.Evidence]
+) -> dict[str, Any]:
+    addition, entry = appended.addition, appended.addition.entry
+    digest = evidence_digest(evidence)
+    return {
+        "id": appended.id,
+        "consignment_id": addition.consignment_id,
+        "batch_id": addition.batch_id,
+        "key": entry.key,
+        "kind": entry.kind,
+        "status": "voided" if addition.voids else entry.status,
+        "item_set_id": entry.scope.item_set_id,
+        "only_list_id": await _list(connection, entry.scope.only),
+        "except_list_id": await _list(connection, entry.scope.excluded),
+        "event_at": units.utc(entry.event_ms),
+        "event_lo": None if entry.lo_ms is None else units.utc(entry.lo_ms),
+        "event_hi": None if entry.hi_ms is None else units.utc(entry.hi_ms),
+        "recorded_at": appended.recorded_at,
+        "from_party": entry.from_party,
+        "to_party": entry.to_party,
+        "place_id": entry.place_id,
+        "stop_seq": entry.stop_seq,
+        "visit_id": entry.visit_id,
+        "fact_id": entry.fact_id,
+        "level": int(entry.level),
+        "corroborated_by": entry.corroborated_by,
+        "actor": addition.actor,
+        "supersedes": addition.supersedes,
+        "voids": addition.voids,
+        "evidence_sha256": None if digest is None else "\\x" + digest.hex(),
+    }
+
+
+async def _recorded_at(connection: database.Connection, additions: Sequence[Addition]) -> list[dt.datetime]:
+    """Return from when each is known: later for each further one of a consignment."""
+    counts = Counter(a.consignment_id for a in additions if a.consignment_id is not None)
+    found = await (
+        await connection.execute(_SQL["recorded_at"], {"ids": list(counts), "counts": list(counts.values())})
+    ).fetchall()
+    following: dict[int | None, dt.datetime] = dict(found)
+    if None in {a.consignment_id for a in additions}:
         row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
-    else:
-        row = await (await connection.execute(_SQL["recorded_at"], {"id": consignment_id})).fetchone()
-    assert row is not None
-    found: dt.datetime = row[0]
-    return found
+        assert row is not None
+        following[None] = row[0]
+    known = []
+    for addition in additions:
+        known.append(following[addition.consignment_id])
+        if addition.consignment_id is not None:
+            following[addition.consignment_id] += INSTANT
+    return known
 
 
 def list_digest(objects: Sequence[int]) -> bytes:
@@ -167,31 +207,25 @@ def evidence_digest(evidence: Sequence[positions.Evidence]) -> bytes | None:
     return hashlib.sha256(json.dumps(keys, separators=(",", ":")).encode()).digest()
 
 
-async def _keep_evidence(
-    connection: database.Connection, entry_id: int, evidence: Sequence[positions.Evidence]
-) -> None:
-    for ordinal, e in enumerate(evidence):
-        row = {"entry_id": entry_id, "ordinal": ordinal, "fix_time": units.utc(e.time_ms)}
-        await connection.execute(_SQL["evidence"], row | msgspec.structs.asdict(e))
+async def tell(connection: database.Connection, appended: Sequence[Appended]) -> None:
+    """Put entries into the outbox, for whoever publishes after the commit."""
+    if appended:
+        told = [{"consignment_id": a.addition.consignment_id, "body": _told(a)} for a in appended]
+        await connection.execute(_SQL["outbox"], {"told": _json(told)})
 
 
-async def tell(connection: database.Connection, addition: Addition, entry_id: int, recorded_at: dt.datetime) -> None:
-    """Put an addition into the outbox, for whoever publishes after the commit."""
-    entry = addition.entry
-    body = {
-        "entry": entry_id,
+def _told(appended: Appended) -> dict[str, Any]:
+    addition, entry = appended.addition, appended.addition.entry
+    return {
+        "entry": appended.id,
         "key": entry.key,
         "kind": entry.kind,
         "status": "voided" if addition.voids else entry.status,
         "event_at": units.utc(entry.event_ms).isoformat(),
-        "recorded_at": recorded_at.isoformat(),
+        "recorded_at": appended.recorded_at.isoformat(),
         "from_party": entry.from_party,
         "to_party": entry.to_party,
         "place_id": entry.place_id,
         "stop_seq": entry.stop_seq,
         "corrects": addition.supersedes or addition.voids,
     }
-    await connection.execute(
-        _SQL["outbox"],
-        {"kind": "custody", "consignment_id": addition.consignment_id, "body": json.dumps(body)},
-    )

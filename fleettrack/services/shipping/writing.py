@@ -120,7 +120,7 @@ async def write(
     for (number, from_seq), batch_id in batches.items():
         plan = plans[number]
         party_id, place_id = plan.origins[from_seq]  # who issues goods need not have them where they start
-        await ledger.append(connection, objects.commissioned(batch_id, party_id, place_id, since(plan, known)))
+        await ledger.append(connection, [objects.commissioned(batch_id, party_id, place_id, since(plan, known))])
     before = await staging.known_objects(connection)
     if before:
         await _check_depth(connection, before, min(since(plan, known) for plan in plans.values()))

@@ -27,30 +27,38 @@ INSERT INTO object_list_member (list_id, object_id)
 SELECT %(list)s::bigint, o FROM unnest(%(objects)s::bigint[]) AS o
 ON CONFLICT DO NOTHING
 
+-- :name reserve
+-- Ids for so many entries, in order.
+SELECT nextval(pg_get_serial_sequence('ledger_entry', 'id')) FROM generate_series(1, %(count)s::int)
+
 -- :name recorded_at
--- The next knowledge time of a consignment: the clock, but always after its last one.
-UPDATE consignment
-SET last_recorded_at = greatest(clock_timestamp(), last_recorded_at + interval '1 microsecond')
-WHERE id = %(id)s::bigint RETURNING last_recorded_at
+-- The next knowledge times of consignments, a microsecond apart: the clock, but always after their last one.
+UPDATE consignment c
+SET last_recorded_at = greatest(clock_timestamp(), c.last_recorded_at + interval '1 microsecond')
+    + (n.count - 1) * interval '1 microsecond'
+FROM unnest(%(ids)s::bigint[], %(counts)s::int[]) AS n (id, count)
+WHERE c.id = n.id
+RETURNING c.id, c.last_recorded_at - (n.count - 1) * interval '1 microsecond'
 
 -- :name append
 INSERT INTO ledger_entry (
-    consignment_id, batch_id, key, kind, status, item_set_id, only_list_id, except_list_id, event_at, event_lo,
+    id, consignment_id, batch_id, key, kind, status, item_set_id, only_list_id, except_list_id, event_at, event_lo,
     event_hi, recorded_at, from_party, to_party, place_id, stop_seq, visit_id, fact_id, level, corroborated_by,
     actor, supersedes, voids, evidence_sha256)
-VALUES (
-    %(consignment_id)s, %(batch_id)s, %(key)s, %(kind)s, %(status)s, %(item_set_id)s, %(only_list_id)s,
-    %(except_list_id)s, %(event_at)s, %(event_lo)s, %(event_hi)s, %(recorded_at)s, %(from_party)s, %(to_party)s,
-    %(place_id)s, %(stop_seq)s, %(visit_id)s, %(fact_id)s, %(level)s, %(corroborated_by)s, %(actor)s,
-    %(supersedes)s, %(voids)s, %(evidence_sha256)s)
-RETURNING id
+OVERRIDING SYSTEM VALUE
+SELECT * FROM jsonb_to_recordset(%(entries)s::jsonb) AS e (
+    id bigint, consignment_id bigint, batch_id bigint, key text, kind text, status text, item_set_id bigint,
+    only_list_id bigint, except_list_id bigint, event_at timestamptz, event_lo timestamptz, event_hi timestamptz,
+    recorded_at timestamptz, from_party bigint, to_party bigint, place_id bigint, stop_seq int, visit_id bigint,
+    fact_id bigint, level smallint, corroborated_by text[], actor text, supersedes bigint, voids bigint,
+    evidence_sha256 bytea)
 
 -- :name evidence
 INSERT INTO ledger_evidence (
     entry_id, ordinal, tracker_id, fix_time, lat_e7, lon_e7, received_at, speed_cms, accuracy_dm, flags, trust)
-VALUES (
-    %(entry_id)s, %(ordinal)s, %(tracker_id)s, %(fix_time)s, %(lat_e7)s, %(lon_e7)s, %(received_at)s, %(speed_cms)s,
-    %(accuracy_dm)s, %(flags)s, %(trust)s)
+SELECT * FROM jsonb_to_recordset(%(fixes)s::jsonb) AS e (
+    entry_id bigint, ordinal smallint, tracker_id bigint, fix_time timestamptz, lat_e7 int, lon_e7 int,
+    received_at timestamptz, speed_cms int, accuracy_dm int, flags smallint, trust smallint)
 
 -- :name exceptions_open
 SELECT id, consignment_id, key, kind, at, stop_seq, detail, visit_id, fact_id
@@ -64,7 +72,9 @@ INSERT INTO exception (consignment_id, key, kind, at, stop_seq, detail, visit_id
 VALUES (%(consignment_id)s, %(key)s, %(kind)s, %(at)s, %(stop_seq)s, %(detail)s, %(visit_id)s, %(fact_id)s)
 
 -- :name outbox
-INSERT INTO outbox (kind, consignment_id, body) VALUES (%(kind)s, %(consignment_id)s, %(body)s::jsonb)
+INSERT INTO outbox (kind, consignment_id, body)
+SELECT 'custody', consignment_id, body
+FROM jsonb_to_recordset(%(told)s::jsonb) AS t (consignment_id bigint, body jsonb)
 
 -- :name horizon
 -- No ledger entry recorded before this moment can still appear: the start of the oldest writer under way.
