@@ -169,9 +169,9 @@ class Habits:
 
     hop_m: float  # between the two places that a truck serves
     stand_s: tuple[float, float]  # how long it stands at each
-    laden: float = 0.1  # shares of the fleet: those that serve two places and carry a consignment between them,
-    serving: float = 0.3  # all that serve two places,
-    parked: float = 0.1  # those that are parked at one; the others are under way and pass by places
+    laden: float = 0.05  # shares of the fleet: those that serve two places and carry a consignment between them,
+    serving: float = 0.2  # all that serve two places,
+    parked: float = 0.03  # those that are parked at one and report on; the others are under way and pass by places
 
 
 def mixed(ground: Ground, trucks: int, habits: Habits, from_s: float, random: np.random.Generator) -> Fleet:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import psycopg
@@ -27,8 +27,8 @@ WITH owner AS (
 ), fence AS (
     INSERT INTO geofence (place_id) SELECT id FROM made RETURNING id, place_id
 )
-INSERT INTO geofence_version (geofence_id, place_id, shape, valid)
-SELECT fence.id, made.id, s.shape, tstzrange('2020-01-01Z', NULL)
+INSERT INTO geofence_version (geofence_id, place_id, shape, rules, valid)
+SELECT fence.id, made.id, s.shape, %(rules)s::jsonb, tstzrange('2020-01-01Z', NULL)
 FROM made JOIN fence ON fence.place_id = made.id
 JOIN unnest(%(shapes)s::jsonb[]) WITH ORDINALITY AS s (shape, n) ON made.ref = 'P' || (s.n - 1)
 """
@@ -93,11 +93,11 @@ class Enlisted(msgspec.Struct, frozen=True, kw_only=True):
     ids: list[int]
 
 
-def fill(dsn: str, ground: fleet.Ground) -> None:
-    """Register every place with its fence."""
+def fill(dsn: str, ground: fleet.Ground, rules: Mapping[str, float] = {}) -> None:
+    """Register every place with its fence, all with the same rules."""
     shapes = [json.dumps(ground.shape(i)) for i in range(len(ground))]
     with psycopg.connect(dsn) as connection:
-        connection.execute(_PLACES, {"count": len(ground), "shapes": shapes})
+        connection.execute(_PLACES, {"count": len(ground), "shapes": shapes, "rules": json.dumps(rules)})
 
 
 def enlist(dsn: str, trucks: fleet.Fleet, group: int, laden: Sequence[int], since: dt.datetime) -> Enlisted:
