@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable
 
 from fleettrack.client import opening
 from fleettrack.client.api import Api
-from fleettrack.client.parcel import Parcel, Signal, Tally
+from fleettrack.client.parcel import Parcel
+from fleettrack.client.sending import Sending
 
 BATCH = 500  # pings of a request
 WAITING = 2_000  # pings that may wait for their request
 COUNTS = ("accepted", "duplicate", "held")
 
 
-class Http:
+class Http(Sending):
     """`POST /positions` of JSON pings or NMEA sentences, again and again until all is answered for."""
 
     def __init__(self, api: Api, *, nmea: bool = False, history: bool = False) -> None:
-        self.tally = Tally()
+        super().__init__()
         self._api = api
         self._nmea = nmea
         self._opening = opening.Opening()
         self._query = {"history": "1"} if history else {}
         self._waiting: deque[Parcel] = deque()
-        self._finishing = False
-        self._signal = Signal()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin; the other end need not be there yet."""
-        self._task = asyncio.create_task(self._keep_going())
-        self._task.add_done_callback(lambda _: self._signal.changed())
 
     async def send(self, parcel: Parcel) -> None:
         """Take one ping as JSON, or sentences; waits while too many wait.
@@ -49,26 +40,6 @@ class Http:
     async def acknowledged(self) -> None:
         """Wait until the service has answered for all that was sent."""
         await self._wait(lambda: not self._waiting)
-
-    async def finish(self) -> None:
-        """Return when everything sent is answered for."""
-        self._finishing = True
-        self._signal.changed()
-        if self._task is not None:
-            await self._task
-
-    async def close(self) -> None:
-        """Give up what is not answered for."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _wait(self, condition: Callable[[], bool]) -> None:
-        task = self._task
-        assert task is not None
-        await self._signal.until(lambda: task.done() or condition())
-        if task.done():
-            task.result()
 
     async def _keep_going(self) -> None:
         while True:

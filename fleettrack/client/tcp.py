@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable
 
 from fleettrack.client import account
-from fleettrack.client.parcel import BackOff, Parcel, Signal, Tally
+from fleettrack.client.parcel import BackOff, Parcel
+from fleettrack.client.sending import Sending
 
 WINDOW = 2_000  # parcels that may wait for their acknowledgement
 AT_ONCE = 64  # parcels joined into one write
@@ -19,7 +19,7 @@ ENDS_ALIKE = 3  # connections ended in good order with the same left over: that 
 STALLED_S = 20.0  # … without an answer lately: what is in it may have been refused
 
 
-class Tcp:
+class Tcp(Sending):
     """One connection after another to one listener. The account knows what its answers mean."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Tcp:
         *,
         give_up_s: float | None = None,
     ) -> None:
-        self.tally = Tally()
+        super().__init__()
         self._address = host, port
         self._account = account.Sentences() if kept is None else kept
         self._back_off = BackOff(give_up_s)
@@ -39,15 +39,7 @@ class Tcp:
         self._ever_written = 0  # … that were on this or an earlier one
         self._begun = False  # something was said on this connection
         self._left: list[int] = []  # in the window whenever a connection was ended in good order
-        self._finishing = False
         self._acknowledges = True
-        self._signal = Signal()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin; the other end need not be there yet."""
-        self._task = asyncio.create_task(self._keep_going())
-        self._task.add_done_callback(lambda _: self._signal.changed())
 
     async def send(self, parcel: Parcel) -> None:
         """Take a parcel; waits while too many are not acknowledged.
@@ -62,26 +54,6 @@ class Tcp:
     async def acknowledged(self) -> None:
         """Wait until all that was sent is acknowledged; for ever where the other end does not do that."""
         await self._wait(lambda: not self._window)
-
-    async def finish(self) -> None:
-        """Return when everything sent is acknowledged or refused."""
-        self._finishing = True
-        self._signal.changed()
-        if self._task is not None:
-            await self._task
-
-    async def close(self) -> None:
-        """Give up what is not acknowledged."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _wait(self, condition: Callable[[], bool]) -> None:
-        task = self._task
-        assert task is not None
-        await self._signal.until(lambda: task.done() or condition())
-        if task.done():
-            task.result()
 
     async def _keep_going(self) -> None:
         host, port = self._address

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fleettrack import processes
 from fleettrack.domain import errors
 
 READY_S = 150.0  # a first start makes a database; recovery alone may take two minutes
 END_S = 70.0  # our PostgreSQL may take a minute to shut down
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 TAIL_BYTES = 2_000
 LINE_BYTES = 1 << 20
 
@@ -50,7 +49,7 @@ class Child:
                 stderr=errors_to,
                 env={**os.environ, **settings},
                 start_new_session=True,
-                preexec_fn=_end_with_parent(),
+                preexec_fn=processes.end_with_parent(signal.SIGTERM),
                 limit=LINE_BYTES,
             )
         return cls(process, log)
@@ -107,17 +106,3 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self.ended()
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    """What a child calls before exec: it is to end in good order when we end without saying so."""
-    if sys.platform != "linux":
-        return None
-    parent, prctl = os.getpid(), ctypes.CDLL(None).prctl
-
-    def request() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it ended before we could ask
-            os._exit(1)
-
-    return request

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import os
@@ -23,13 +22,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import conninfo
 
+from fleettrack import processes
 from fleettrack.domain import errors
 from fleettrack.storage import binaries
 
@@ -44,7 +44,6 @@ ROLE = "fleettrack"
 ACCOUNTS = ("postgres", "nobody")  # who runs a new cluster when we are root: initdb wants a name it can look up
 INITDB = ("-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=trust", "-U", ROLE)
 SETTINGS = {"listen_addresses": "", "port": str(PORT), "timezone": "UTC", "log_timezone": "UTC"}
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 Options = dict[str, Any]  # arguments of subprocess.Popen that every program of PostgreSQL gets
 
@@ -169,7 +168,7 @@ def _options(cluster: Path, lock: int) -> Options:
         "stdin": subprocess.DEVNULL,
         "start_new_session": True,  # a Ctrl-C is for us: we stop the server when we are done
         "pass_fds": [lock],
-        "preexec_fn": _end_with_parent(),
+        "preexec_fn": processes.end_with_parent(signal.SIGINT),
     }
     if os.geteuid() == 0:
         uid, gid = (cluster.stat().st_uid, cluster.stat().st_gid) if cluster.exists() else _account()
@@ -182,20 +181,6 @@ def _account() -> tuple[int, int]:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)[2:4]
     raise errors.DatabaseAway(f"PostgreSQL does not run as root, and there is no user {' or '.join(ACCOUNTS)}.")
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    """What a child calls last before exec, already as its own user: a change of user would clear the request."""
-    if sys.platform != "linux":
-        return None
-    parent, prctl = os.getpid(), ctypes.CDLL(None).prctl
-
-    def request() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:  # it ended before we could ask
-            os._exit(1)
-
-    return request
 
 
 def _spawn(command: list[Any], options: Options) -> subprocess.Popen[Any]:
