@@ -17,6 +17,7 @@ from fleettrack.domain import fix
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 SEMI_MAJOR_M = 6_378_137.0  # WGS 84
 ECCENTRICITY_2 = 6.694_379_990_141_3e-3
