@@ -1,4 +1,4 @@
-"""What senders that wait for answers share: one task works, its callers wait for conditions, its end ends their waiting."""
+"""What senders that wait for answers share: one task works, its callers wait for conditions."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ class Show:
         if self._as_json:
             kind = "arrived" if isinstance(happening, watch.Arrived) else "custody"
             said = happening._asdict()
-            click.echo(json.dumps({"event": kind, "at": truth.iso(said.pop("at_s")), **said}, ensure_ascii=False))
+            times = {name: truth.iso(said.pop(f"{name}_s")) for name in ("at", "learned")}
+            click.echo(json.dumps({"event": kind, **times, **said}, ensure_ascii=False))
         elif isinstance(happening, watch.Arrived):
             who = f"{happening.vehicle} ({happening.carrier})"
             click.echo(f"{_when(happening.at_s)}  {who} arrived at {click.style(happening.place, bold=True)}")

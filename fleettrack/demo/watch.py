@@ -19,6 +19,7 @@ class Arrived(NamedTuple):
     """A truck has arrived at a site."""
 
     at_s: float
+    learned_s: float
     vehicle: str
     carrier: str
     place: str
@@ -29,6 +30,7 @@ class Handed(NamedTuple):
     """Custody of a shipment has changed, or become more certain."""
 
     at_s: float
+    learned_s: float
     consignment: str
     serials: int
     giver: str
@@ -105,7 +107,8 @@ class Watch:
             stirred.add(truck.tracker)
             if before is None and state[0]:
                 where = self._names.get(visit["place"], visit["place"])
-                news.append(Arrived(_seconds(visit["entered_at"]), truck.ref, truck.carrier.name, where, visit["rule"]))
+                at_s, learned_s = _seconds(visit["entered_at"]), _seconds(visit["recorded_at"])
+                news.append(Arrived(at_s, learned_s, truck.ref, truck.carrier.name, where, visit["rule"]))
         return news, stirred
 
     async def _look_at_custody(self, ref: str) -> Iterator[Happening]:
@@ -125,6 +128,7 @@ class Watch:
             self._events.add(key)
             yield Handed(
                 at_s=_seconds(event["event_at"]),
+                learned_s=_seconds(event["recorded_at"]),
                 consignment=ref,
                 serials=len(self._open[ref][1].load.serials),
                 giver=self._names.get(event["from_party"], event["from_party"] or "nobody"),

@@ -39,6 +39,7 @@ class Office(api.Api):
 
 def visit(truck: world.Truck, site: world.Site, **more: object) -> dict[str, Any]:
     said = {"id": 1, "tracker": truck.tracker, "place": site.ref, "entered_at": truth.iso(EPOCH_S - 200)}
+    said["recorded_at"] = truth.iso(EPOCH_S - 50)
     return {**said, "exited_at": None, "retracted": False, "rule": "a", **more}
 
 
@@ -58,13 +59,14 @@ async def test_arrivals_and_custody_are_told_once_by_name() -> None:
         "stop": 2,
         "status": "provisional",
         "event_at": truth.iso(EPOCH_S - 200),
+        "recorded_at": truth.iso(EPOCH_S - 40),
         "from_party": truck.carrier.ref,
         "to_party": shipment.drop.party.ref,
         "evidence": [{"kind": "geofence"}, {"kind": "fix"}],
     }
     office.custody[shipment.load.ref] = [{**entry, "kind": "arrived", "to_party": None}, entry]
     arrived, handed = await board.news(EPOCH_S + 1)
-    assert arrived == watch.Arrived(EPOCH_S - 200, truck.ref, truck.carrier.name, "The Clinic", "a")
+    assert arrived == watch.Arrived(EPOCH_S - 200, EPOCH_S - 50, truck.ref, truck.carrier.name, "The Clinic", "a")
     assert isinstance(handed, watch.Handed)
     assert (handed.giver, handed.taker, handed.status, handed.evidence) == (
         "Alpen",
@@ -72,6 +74,7 @@ async def test_arrivals_and_custody_are_told_once_by_name() -> None:
         "provisional",
         "geofence",
     )
+    assert handed.learned_s == EPOCH_S - 40
     assert handed.serials == len(shipment.load.serials)
     assert await board.news(EPOCH_S + 2) == []
 
@@ -97,14 +100,16 @@ async def test_shipments_are_looked_at_until_they_are_long_done() -> None:
 def test_everything_is_shown_as_a_line(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
     screen = show.Show(as_json=as_json)
     screen.ready({"url": "http://127.0.0.1:1"}, ["a hint"])
-    screen.news(watch.Arrived(EPOCH_S, "truck-1", "Alpen", "The Clinic", "a"))
-    screen.news(watch.Handed(EPOCH_S, "c-1", 3, "Alpen", "The Clinic", "transferred", "provisional", "geofence"))
+    screen.news(watch.Arrived(EPOCH_S, EPOCH_S + 1, "truck-1", "Alpen", "The Clinic", "a"))
+    words = ("Alpen", "The Clinic", "transferred", "provisional", "geofence")
+    screen.news(watch.Handed(EPOCH_S, EPOCH_S + 1, "c-1", 3, *words))
     screen.status(5)
     screen.verdict(check.Verdict(arrivals=1, custody=1, missing=[f"thing {i}" for i in range(12)]))
     lines = capsys.readouterr().out.splitlines()
     assert json.loads(lines[0]) == {"event": "ready", "url": "http://127.0.0.1:1"}
     if as_json:
         assert [json.loads(line)["event"] for line in lines] == ["ready", "arrived", "custody", "status", "verdict"]
+        assert json.loads(lines[1])["learned"] == truth.iso(EPOCH_S + 1)
         assert json.loads(lines[-1])["agree"] is False
     else:
         text = "\n".join(lines)
