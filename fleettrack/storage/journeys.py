@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fleettrack.domain import consignment, fix, units
-from fleettrack.storage import database, sql
+from fleettrack.storage import arrays, database, sql
 
 _SQL = sql.queries("journeys")
 
@@ -44,15 +44,15 @@ async def affected(connection: database.Connection, spans: Sequence[tuple[int, i
     rows = await _fetch(
         connection,
         "affected",
-        trackers=list(trackers),
-        **{"from": [units.utc(s) for s in starts], "to": [units.utc(e) for e in ends]},
+        trackers=arrays.int8s(trackers),
+        **{"from": arrays.times(starts), "to": arrays.times(ends)},
     )
     return {r[0] for r in rows}
 
 
 async def watched(connection: database.Connection, tracker_ids: Iterable[int]) -> list[Watch]:
     """Return the watches on these trackers."""
-    rows = await _fetch(connection, "watched", trackers=list(tracker_ids))
+    rows = await _fetch(connection, "watched", trackers=arrays.int8s(tracker_ids))
     return [Watch(tracker_id=t, consignment_id=c, place_id=p or None, since_ms=s, until_ms=u) for t, c, p, s, u in rows]
 
 
@@ -63,11 +63,11 @@ async def set_watches(connection: database.Connection, ids: Sequence[int], watch
         await connection.execute(
             _SQL["watch_set"],
             {
-                "trackers": [w.tracker_id for w in watches],
-                "consignments": [w.consignment_id for w in watches],
-                "places": [w.place_id or 0 for w in watches],
-                "since": [units.utc(w.since_ms) for w in watches],
-                "until": [None if w.until_ms is None else units.utc(w.until_ms) for w in watches],
+                "trackers": arrays.int8s([w.tracker_id for w in watches]),
+                "consignments": arrays.int8s([w.consignment_id for w in watches]),
+                "places": arrays.int8s([w.place_id or 0 for w in watches]),
+                "since": arrays.times([w.since_ms for w in watches]),
+                "until": arrays.times([w.until_ms for w in watches]),
             },
         )
 

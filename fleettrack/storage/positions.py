@@ -96,17 +96,19 @@ def stage_rows(columns: Columns) -> bytes:
     return b"".join(parts)
 
 
-async def store(connection: database.Connection, columns: Columns) -> tuple[list[int], list[int]]:
-    """Store the fixes; return the indices of those known before, and of those among them that added something.
-
-    Their partitions must exist: see ensure_partitions.
-    """
+async def stage(connection: database.Connection, columns: Columns) -> None:
+    """Bring fixes to the database, for `store`."""
     await connection.execute(_SQL["stage_create"])
-    async with connection.cursor() as cursor:
-        async with cursor.copy(_SQL["stage_copy"]) as copy:
-            await copy.write(stage_rows(columns))
-        await cursor.execute(_SQL["stage_insert"])
-        known = await cursor.fetchall()
+    async with connection.cursor() as cursor, cursor.copy(_SQL["stage_copy"]) as copy:
+        await copy.write(stage_rows(columns))
+
+
+async def store(connection: database.Connection) -> tuple[list[int], list[int]]:
+    """Store what is staged; return the indices of those known before, and of those among them that added something.
+
+    Their partitions must exist: see Partitions.
+    """
+    known = await (await connection.execute(_SQL["stage_insert"])).fetchall()
     return [ord_ for ord_, _ in known], [ord_ for ord_, changed in known if changed]
 
 
@@ -117,10 +119,7 @@ async def since(
 
     Columns: tracker, ms, lat_e7, lon_e7, cm/s, accuracy dm, HDOP 0.01, flags.
     """
-    parameters = {
-        "trackers": list(after_ms),
-        "after": ["-infinity" if t is None else units.utc(t).isoformat() for t in after_ms.values()],
-    }
+    parameters = {"trackers": arrays.int8s(after_ms), "after": arrays.times(after_ms.values())}
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_SQL["since"], parameters)
         rows = await cursor.fetchall()
@@ -170,10 +169,10 @@ async def by_key(connection: database.Connection, spots: Iterable[tuple[int, tup
     """Return the stored fixes with these (tracker, (ms, lat_e7, lon_e7)), in the order of their times."""
     keys = sorted(spots)
     parameters = {
-        "trackers": [t for t, _ in keys],
-        "times": [units.utc(spot[0]) for _, spot in keys],
-        "lats": [spot[1] for _, spot in keys],
-        "lons": [spot[2] for _, spot in keys],
+        "trackers": arrays.int8s([t for t, _ in keys]),
+        "times": arrays.times([spot[0] for _, spot in keys]),
+        "lats": arrays.int4s([spot[1] for _, spot in keys]),
+        "lons": arrays.int4s([spot[2] for _, spot in keys]),
     }
     return await _evidence(connection, "by_key", parameters)
 
@@ -182,8 +181,8 @@ async def at_times(connection: database.Connection, moments: Iterable[tuple[int,
     """Return the usable stored fixes of these (tracker, ms), in the order of their times."""
     keys = sorted(moments)
     parameters = {
-        "trackers": [t for t, _ in keys],
-        "times": [units.utc(ms) for _, ms in keys],
+        "trackers": arrays.int8s([t for t, _ in keys]),
+        "times": arrays.times([ms for _, ms in keys]),
         "doubt": fix.UNDECIDING,
     }
     return await _evidence(connection, "at_times", parameters)

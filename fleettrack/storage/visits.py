@@ -63,7 +63,7 @@ async def _fetch(connection: database.Connection, name: str, **parameters: Any) 
 
 async def load_states(connection: database.Connection, tracker_ids: Iterable[int]) -> dict[int, State]:
     """Return the states of those trackers that have one."""
-    rows = await _fetch(connection, "states", trackers=list(tracker_ids))
+    rows = await _fetch(connection, "states", trackers=arrays.int8s(list(tracker_ids)))
     return {r[0]: State(tracker_id=r[0], version=r[1], settled_ms=r[2], fold=states.decode(r[3])) for r in rows}
 
 
@@ -130,10 +130,6 @@ async def _read_shown(connection: database.Connection, places: Sequence[Place]) 
     return {p: by_tracker[p[0]] for p in places}
 
 
-def _utc(ms: int | None) -> Any:
-    return None if ms is None else units.utc(ms)
-
-
 async def due(connection: database.Connection, as_of_ms: int, limit: int) -> list[int]:
     """Return trackers about which the clock has something to say at that time."""
     return [r[0] for r in await _fetch(connection, "due", as_of=units.utc(as_of_ms), limit=limit)]
@@ -147,9 +143,9 @@ async def save_settled(
     await connection.execute(
         _SQL["settle"],
         {
-            "trackers": trackers,
-            "due": [_utc(due_ms.get(t)) for t in trackers],
-            "settled": [units.utc(settled_ms[t]) for t in trackers],
+            "trackers": arrays.int8s(trackers),
+            "due": arrays.times([due_ms.get(t) for t in trackers]),
+            "settled": arrays.times([settled_ms[t] for t in trackers]),
         },
     )
 
@@ -161,20 +157,18 @@ async def checkpoints_before(
     rows = await _fetch(
         connection,
         "checkpoints_before",
-        trackers=list(before_ms),
-        before=[units.utc(t) for t in before_ms.values()],
+        trackers=arrays.int8s(before_ms),
+        before=arrays.times(before_ms.values()),
     )
     return {t: (ms, states.decode(fold)) for t, ms, fold in rows}
 
 
 async def forget_after(connection: database.Connection, after_ms: Mapping[int, int | None]) -> None:
     """Forget the checkpoints and neighbour flags of each tracker after its time (None: all of them)."""
-    parameters = {
-        "trackers": list(after_ms),
-        "after": ["-infinity" if t is None else units.utc(t).isoformat() for t in after_ms.values()],
-    }
-    await connection.execute(_SQL["checkpoints_forget"], parameters)
-    await connection.execute(_SQL["flags_forget"], parameters)
+    if after_ms:
+        parameters = {"trackers": arrays.int8s(after_ms), "after": arrays.times(after_ms.values())}
+        await connection.execute(_SQL["checkpoints_forget"], parameters)
+        await connection.execute(_SQL["flags_forget"], parameters)
 
 
 async def save_checkpoints(connection: database.Connection, saved: Sequence[tuple[int, states.TrackerState]]) -> None:
@@ -184,9 +178,9 @@ async def save_checkpoints(connection: database.Connection, saved: Sequence[tupl
         await connection.execute(
             _SQL["checkpoints_save"],
             {
-                "trackers": [t for t, _ in kept],
-                "times": [_utc(s.newest_ms) for _, s in kept],
-                "folds": [states.encode(s) for _, s in kept],
+                "trackers": arrays.int8s([t for t, _ in kept]),
+                "times": arrays.times([s.newest_ms for _, s in kept]),
+                "folds": arrays.byteas([states.encode(s) for _, s in kept]),
             },
         )
 
@@ -197,11 +191,11 @@ async def save_flags(connection: database.Connection, flags: Sequence[tuple[int,
         await connection.execute(
             _SQL["flags_save"],
             {
-                "trackers": [t for t, _, _ in flags],
-                "times": [units.utc(spot[0]) for _, spot, _ in flags],
-                "lats": [spot[1] for _, spot, _ in flags],
-                "lons": [spot[2] for _, spot, _ in flags],
-                "flags": [int(flag) for _, _, flag in flags],
+                "trackers": arrays.int8s([t for t, _, _ in flags]),
+                "times": arrays.times([spot[0] for _, spot, _ in flags]),
+                "lats": arrays.int4s([spot[1] for _, spot, _ in flags]),
+                "lons": arrays.int4s([spot[2] for _, spot, _ in flags]),
+                "flags": arrays.int2s([flag for _, _, flag in flags]),
             },
         )
 
@@ -211,8 +205,8 @@ async def changed_after(connection: database.Connection, after_ms: Mapping[int, 
     rows = await _fetch(
         connection,
         "stored",
-        trackers=list(after_ms),
-        after=["-infinity" if t is None else units.utc(t).isoformat() for t in after_ms.values()],
+        trackers=arrays.int8s(after_ms),
+        after=arrays.times(after_ms.values()),
     )
     return _stored(rows)
 
@@ -222,9 +216,9 @@ async def by_key(connection: database.Connection, keys: Sequence[tuple[int, int,
     rows = await _fetch(
         connection,
         "by_key",
-        trackers=[k[0] for k in keys],
-        places=[k[1] for k in keys],
-        firsts=[units.utc(k[2]) for k in keys],
+        trackers=arrays.int8s([k[0] for k in keys]),
+        places=arrays.int8s([k[1] for k in keys]),
+        firsts=arrays.times([k[2] for k in keys]),
     )
     return _stored(rows)
 
@@ -235,7 +229,7 @@ def _stored(rows: Rows) -> list[Stored]:
 
 async def bodies(connection: database.Connection, ids: Sequence[int]) -> dict[int, tuple[int, folded.Visit]]:
     """Return (tracker, the fold's record) of these visits."""
-    rows = await _fetch(connection, "bodies", ids=list(ids)) if ids else []
+    rows = await _fetch(connection, "bodies", ids=arrays.int8s(ids)) if ids else []
     return {r[0]: (r[1], _visit.decode(r[2])) for r in rows}
 
 
@@ -249,46 +243,47 @@ async def save_changes(connection: database.Connection, changes: Sequence[Change
     if not changes:
         return
     seen = [c.visit for c in changes]
-    times = {
-        "entered": [units.utc(v.enter_ms) for v in seen],
-        "los": [units.utc(v.lo_ms) for v in seen],
-        "his": [units.utc(v.hi_ms) for v in seen],
-        "exited": [_utc(v.exit_ms) for v in seen],
-    }
     await connection.execute(
         _SQL["save"],
-        times
+        _spans(seen)
         | {
-            "ids": [c.id for c in changes],
-            "trackers": [c.tracker_id for c in changes],
-            "places": [v.place_id for v in seen],
-            "revisions": [c.revision for c in changes],
-            "firsts": [units.utc(v.first_in_ms) for v in seen],
-            "changes": [units.utc(v.last_ms) for v in seen],
-            "arrived": [v.rule is not None for v in seen],
-            "retracted": [c.retracted for c in changes],
-            "trusts": [c.trust for c in changes],
-            "bodies": [_body.encode(v) for v in seen],
+            "ids": arrays.int8s([c.id for c in changes]),
+            "trackers": arrays.int8s([c.tracker_id for c in changes]),
+            "places": arrays.int8s([v.place_id for v in seen]),
+            "revisions": arrays.int4s([c.revision for c in changes]),
+            "firsts": arrays.times([v.first_in_ms for v in seen]),
+            "changes": arrays.times([v.last_ms for v in seen]),
+            "arrived": arrays.bools([v.rule is not None for v in seen]),
+            "retracted": arrays.bools([c.retracted for c in changes]),
+            "trusts": arrays.int2s([c.trust for c in changes]),
+            "bodies": arrays.byteas([_body.encode(v) for v in seen]),
         },
     )
     events = [(c, kind) for c in changes for kind in c.kinds]
+    told = [c.visit for c, _ in events]
     await connection.execute(
         _SQL["log"],
-        {
-            "ids": [c.id for c, _ in events],
-            "revisions": [c.revision for c, _ in events],
-            "kinds": [kind for _, kind in events],
-            "lates": [c.late for c, _ in events],
-            "helds": [c.held for c, _ in events],
-            "entered": [units.utc(c.visit.enter_ms) for c, _ in events],
-            "los": [units.utc(c.visit.lo_ms) for c, _ in events],
-            "his": [units.utc(c.visit.hi_ms) for c, _ in events],
-            "exited": [_utc(c.visit.exit_ms) for c, _ in events],
-            "rules": [c.visit.rule for c, _ in events],
-            "confirmed": [_utc(c.visit.confirmed_ms) for c, _ in events],
-            "trusts": [c.trust for c, _ in events],
+        _spans(told)
+        | {
+            "ids": arrays.int8s([c.id for c, _ in events]),
+            "revisions": arrays.int4s([c.revision for c, _ in events]),
+            "kinds": arrays.texts([kind for _, kind in events]),
+            "lates": arrays.bools([c.late for c, _ in events]),
+            "helds": arrays.bools([c.held for c, _ in events]),
+            "rules": arrays.texts([v.rule for v in told]),
+            "confirmed": arrays.times([v.confirmed_ms for v in told]),
+            "trusts": arrays.int2s([c.trust for c, _ in events]),
         },
     )
+
+
+def _spans(visits: Sequence[folded.Visit]) -> dict[str, arrays.Array]:
+    return {
+        "entered": arrays.times([v.enter_ms for v in visits]),
+        "los": arrays.times([v.lo_ms for v in visits]),
+        "his": arrays.times([v.hi_ms for v in visits]),
+        "exited": arrays.times([v.exit_ms for v in visits]),
+    }
 
 
 async def near_place(

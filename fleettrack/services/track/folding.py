@@ -49,12 +49,21 @@ class Folder:
         while len(self._cache) > CACHED_TRACKERS:
             self._cache.popitem(last=False)
 
-    async def fold(self, connection: database.Connection, seen: Seen, index: FenceIndex) -> list[visits.Change]:
-        """Fold the batch; return the visits that changed, already written."""
-        held = await self._states(connection, {*seen.columns.tracker_id.tolist(), *seen.again_from})
-        again = _late(seen, held)
+    async def fold(
+        self,
+        connection: database.Connection,
+        seen: Seen,
+        held: Mapping[int, visits.State],
+        index: FenceIndex,
+        foreseen: visit_fold.FoldResult | None = None,
+    ) -> list[visits.Change]:
+        """Fold the batch; return the visits that changed, already written.
+
+        `held` are the states of its trackers; `foreseen` is the fold of just these columns, where it is known.
+        """
+        again = _late(seen.columns, seen.again_from, held)
         starts, fixes = await self._starts(connection, seen, held, again)
-        result = visit_fold.advance(starts, fixes, index)
+        result = visit_fold.advance(starts, fixes, index) if foreseen is None else foreseen
         steps = await self._steps(connection, result, starts, held, again, index)
         changes = await self._changes(connection, steps, again, held, seen.history)
         await visits.save_changes(connection, changes)
@@ -87,7 +96,8 @@ class Folder:
             self._cache.pop(tracker_id, None)
         return changes
 
-    async def _states(self, connection: database.Connection, tracker_ids: Iterable[int]) -> dict[int, visits.State]:
+    async def held(self, connection: database.Connection, tracker_ids: Iterable[int]) -> dict[int, visits.State]:
+        """Return the states of those of these trackers that have one."""
         wanted = set(tracker_ids)
         found = {t: self._cache[t] for t in wanted if t in self._cache}
         missing = wanted - found.keys()
@@ -219,10 +229,21 @@ class Folder:
         self._folded = saved
 
 
-def _late(seen: Seen, held: Mapping[int, visits.State]) -> dict[int, int]:
+def foresee(
+    held: Mapping[int, visits.State], columns: positions.Columns, index: FenceIndex
+) -> visit_fold.FoldResult | None:
+    """Return the fold of these rows if all of them are new; None where one comes late, and may be known."""
+    if _late(columns, {}, held):
+        return None
+    return visit_fold.advance({t: s.fold for t, s in held.items()}, _track(columns), index)
+
+
+def _late(
+    columns: positions.Columns, again_from: Mapping[int, int], held: Mapping[int, visits.State]
+) -> dict[int, int]:
     """Return the trackers to be folded again, each from the earliest time at which something changed."""
-    again = dict(seen.again_from)
-    ids, times = seen.columns.tracker_id, seen.columns.fix_time
+    again = dict(again_from)
+    ids, times = columns.tracker_id, columns.fix_time
     if len(ids):
         order = np.lexsort((times, ids))
         first = order[np.r_[True, ids[order][1:] != ids[order][:-1]]]

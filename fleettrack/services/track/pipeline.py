@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -67,12 +68,20 @@ class Pipeline:
         concerned: set[int] = set()
         columns = batch.columns
         if columns is not None and len(columns):
-            await locks.lock_trackers(connection, np.unique(columns.tracker_id).tolist())
-            known, changed = await positions.store(connection, columns)
-            screen.report(batch, copies, known)
+            trackers_here = np.unique(columns.tracker_id).tolist()
+            await locks.lock_trackers(connection, trackers_here)
             index = await self._index(connection, epoch)
+            held = await self._folder.held(connection, trackers_here)
+            await positions.stage(connection, columns)
+            storing = asyncio.create_task(positions.store(connection))
+            await asyncio.sleep(0)  # it is sent: the database stores while we fold as if all were new
+            try:
+                foreseen = folding.foresee(held, columns, index)
+            finally:
+                known, changed = await storing
+            screen.report(batch, copies, known)
             seen = _seen(columns, known, changed, frozenset(batch.history))
-            changes = await self._folder.fold(connection, seen, index)
+            changes = await self._folder.fold(connection, seen, held, index, None if known else foreseen)
             concerned = await self._custody.concerned(connection, changes)
             concerned |= await self._custody.watched(connection, seen.columns, index)
         if batch.held:
@@ -123,7 +132,8 @@ class Pipeline:
         await locks.lock_trackers(connection, since)
         seen = folding.Seen(columns=positions.empty(), again_from=since, history=frozenset(since))
         # A folder of its own, because the edit may yet roll back; the versions tell ours that its states are old.
-        changes = await folding.Folder().fold(connection, seen, index)
+        folder = folding.Folder()
+        changes = await folder.fold(connection, seen, await folder.held(connection, since), index)
         return await self._custody.concerned(connection, changes)
 
     async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:

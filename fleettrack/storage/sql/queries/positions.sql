@@ -74,7 +74,7 @@ END $do$
 SELECT p.tracker_id, (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7,
     coalesce(p.speed_cms, -1), coalesce(p.accuracy_dm, -1), coalesce(p.hdop_centi, -1), p.flags
 FROM unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
-JOIN position p ON p.tracker_id = t.id AND p.fix_time > t.after
+JOIN position p ON p.tracker_id = t.id AND p.fix_time > coalesce(t.after, '-infinity')
 ORDER BY p.tracker_id, p.fix_time
 
 -- :name by_key

@@ -4,11 +4,11 @@ FROM tracker_state WHERE tracker_id = ANY(%(trackers)s::bigint[])
 
 -- :name save_states
 -- Write states whose version is the next one; a row that is left out was folded by somebody else meanwhile.
--- The least integer and -infinity stand for NULL (storage/arrays.py).
+-- The least integer stands for NULL.
 INSERT INTO tracker_state AS t (
     tracker_id, version, newest_time, lat_e7, lon_e7, speed_cms, course_ddeg, received_at, due_at, settled_at, fold)
 SELECT tracker_id, version, newest, lat, lon, NULLIF(speed, -2147483648), NULLIF(course, -2147483648), received,
-    NULLIF(due, '-infinity'), NULLIF(settled, '-infinity'), fold
+    due, settled, fold
 FROM unnest(
     %(trackers)s::bigint[], %(versions)s::bigint[], %(newest)s::timestamptz[], %(lats)s::int[], %(lons)s::int[],
     %(speeds)s::int[], %(courses)s::int[], %(received)s::timestamptz[], %(due)s::timestamptz[],
@@ -51,7 +51,7 @@ CROSS JOIN LATERAL (
 -- :name checkpoints_forget
 DELETE FROM tracker_checkpoint c
 USING unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
-WHERE c.tracker_id = t.id AND c.fix_time > t.after
+WHERE c.tracker_id = t.id AND c.fix_time > coalesce(t.after, '-infinity')
 
 -- :name checkpoints_save
 INSERT INTO tracker_checkpoint (tracker_id, fix_time, fold)
@@ -61,7 +61,7 @@ ON CONFLICT (tracker_id, fix_time) DO UPDATE SET fold = excluded.fold
 -- :name flags_forget
 DELETE FROM position_flag f
 USING unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
-WHERE f.tracker_id = t.id AND f.fix_time > t.after
+WHERE f.tracker_id = t.id AND f.fix_time > coalesce(t.after, '-infinity')
 
 -- :name flags_save
 INSERT INTO position_flag (tracker_id, fix_time, lat_e7, lon_e7, flag)
@@ -73,7 +73,7 @@ ON CONFLICT DO NOTHING
 -- The visits of each tracker that changed after a time of its own, retracted ones left out.
 SELECT v.id, v.tracker_id, v.revision, v.trust, v.body
 FROM unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
-JOIN visit v ON v.tracker_id = t.id AND v.last_change > t.after
+JOIN visit v ON v.tracker_id = t.id AND v.last_change > coalesce(t.after, '-infinity')
 WHERE NOT v.retracted
 
 -- :name by_key
