@@ -12,7 +12,7 @@ from typing import Any
 from fleettrack.client import api
 from fleettrack.demo import truth, world
 
-CLOSE_S = 90.0  # a fix each 15 s, up to 45 s without any, and twice that to be sure of leaving
+CLOSE_S = 120.0  # a fix each 15 s, up to 45 s without any, a void one, and three that contradict and are not believed
 SETTLE_S = 60.0  # what was sent must have been decided by then
 AGAIN_S = 2.0
 MOVES = frozenset(("picked_up", "transferred", "received", "handed_over"))

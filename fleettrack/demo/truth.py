@@ -23,6 +23,7 @@ from fleettrack.demo import goods, trackers, trips, world
 
 HALT_S = 120.0  # what makes a stop an arrival
 GONE_M = 400.0  # a fix so far out of a fence is a departure beyond doubt
+UNHEARD = 4  # up to three fixes that contradict the one before may not be believed; the next is no stop: it has moved
 
 Line = dict[str, Any]
 
@@ -88,7 +89,8 @@ class _Claim:
         self.number = number
         self.proven = False
         self._event = event
-        self._first_s: int | None = None
+        self._witnesses = 0
+        self._first_s: int | None = None  # when it has been said too often not to be believed
 
     @property
     def leaves(self) -> bool:
@@ -105,11 +107,16 @@ class _Claim:
         if not report.decides:
             return
         if isinstance(event, trips.Departure):
-            gone = report.time_s > event.time_s and event.site.fence.depth(report.truth.at) < -GONE_M
-            self.proven = self.proven or gone
-        elif event.stopped_s <= report.time_s < event.leaves_s:
-            self._first_s = report.time_s if self._first_s is None else self._first_s
-            self.proven = self.proven or report.time_s - self._first_s >= HALT_S
+            said = report.time_s > event.time_s and event.site.fence.depth(report.truth.at) < -GONE_M
+        else:
+            said = event.stopped_s <= report.time_s < event.leaves_s
+        if not said:
+            return
+        self._witnesses += 1
+        if self._witnesses <= UNHEARD:
+            return
+        self._first_s = report.time_s if self._first_s is None else self._first_s
+        self.proven = self.proven or self.leaves or report.time_s - self._first_s >= HALT_S
 
 
 def _move(shipment: goods.Shipment, stop: int, giver: world.Company, taker: world.Company) -> dict[str, object]:

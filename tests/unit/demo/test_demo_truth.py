@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleettrack.demo import lives, trips, truth, words, world
+from fleettrack.demo import check, lives, trips, truth, words, world
 from fleettrack.domain import fix
 from fleettrack.geofence import fold, geojson, rules, shapes, track
 from fleettrack.geofence.index import FenceIndex
@@ -16,7 +16,6 @@ from fleettrack.geofence.visit import Visit
 from fleettrack.ingest.codecs import decoder, registry
 
 TRIPS = 4
-CLOSE_S = 75.0  # a fix each 15 s, and up to 45 s without any
 
 
 def index(town: world.Town) -> FenceIndex:
@@ -72,7 +71,7 @@ def test_the_fold_finds_the_true_arrivals_and_no_others(seed: int, number: int) 
     found = sorted((msgspec.structs.replace(v) for v in visits if v.rule is not None), key=lambda v: v.enter_ms)
     assert [truck.town.sites[v.place_id].ref for v in found] == [a.site.ref for a in true]
     for visit, arrival in zip(found, true, strict=True):
-        assert abs(visit.enter_ms / 1000 - arrival.time_s) < CLOSE_S
+        assert abs(visit.enter_ms / 1000 - arrival.time_s) < check.CLOSE_S
 
 
 class Lines(truth.Writer):
@@ -106,12 +105,12 @@ def test_what_is_said_to_be_proven_can_be_known_from_what_was_sent(seed: int, nu
                 facts[int(str(writer.lines[-1]["id"]))] = act
         for line in writer.lines[before:]:
             if line["kind"] == "proven":
-                check(facts[int(str(line["id"]))], folded(decoded(truck, sent), places), truck)
+                compare(facts[int(str(line["id"]))], folded(decoded(truck, sent), places), truck)
 
 
-def check(fact: trips.Arrival | trips.Departure, visits: list[Visit], truck: world.Truck) -> None:
+def compare(fact: trips.Arrival | trips.Departure, visits: list[Visit], truck: world.Truck) -> None:
     there = [v for v in visits if truck.town.sites[v.place_id] is fact.site and v.rule is not None]
     if isinstance(fact, trips.Arrival):
-        assert any(abs(v.enter_ms / 1000 - fact.time_s) < CLOSE_S for v in there)
+        assert any(abs(v.enter_ms / 1000 - fact.time_s) < check.CLOSE_S for v in there)
     else:
-        assert any(v.exit_ms is not None and abs(v.exit_ms / 1000 - fact.time_s) < CLOSE_S for v in there)
+        assert any(v.exit_ms is not None and abs(v.exit_ms / 1000 - fact.time_s) < check.CLOSE_S for v in there)
