@@ -131,7 +131,6 @@ def inside(machine: Machine, fix: Good, ground: Ground) -> list[Visit]:
     if not ground.arrives:
         entry.slow_from_ms, entry.all_slow = None, False
         return []
-    entry.count += 1
     entry.origin = entry.origin or fix.spot
     if not fix.slow(ground.terms):
         entry.slow_from_ms, entry.all_slow = None, False
@@ -177,10 +176,10 @@ def arrive(machine: Machine, rule: str, confirmed_ms: int) -> list[Visit]:
     return [machine.visit]
 
 
-def outside(machine: Machine, fix: Good, before: Good, far: bool, ground: Ground) -> list[Visit]:
+def outside(machine: Machine, fix: Good, far: bool, ground: Ground) -> list[Visit]:
     """Take a fix outside beyond doubt."""
     if machine.entry is not None:
-        rule = _stopped_short(machine.entry, fix, before, ground.terms) if ground.arrives else None
+        rule = _stopped_short(machine.entry, fix, ground.terms) if ground.arrives else None
         if rule is None:
             return leave_unarrived(machine, fix.time_ms)
         return arrive(machine, rule, fix.time_ms) + depart(machine, fix.spot, fix.spot, fix.time_ms)
@@ -192,14 +191,12 @@ def outside(machine: Machine, fix: Good, before: Good, far: bool, ground: Ground
     return []
 
 
-def _stopped_short(entry: Entry, fix: Good, before: Good, terms: rules.Rules) -> str | None:
-    """Apply rules e (one slow fix inside, those right before and after it far apart in time) and, where set, f."""
+def _stopped_short(entry: Entry, fix: Good, terms: rules.Rules) -> str | None:
+    """Apply rule e: nothing but slow fixes inside, those right before and after far apart in time, and not by driving."""
     halt_ms = terms.halt_s * 1000
-    if entry.count == 1 and entry.all_slow and before.time_ms == entry.first_ms:
-        return "e" if fix.time_ms - entry.lo_ms >= 2 * halt_ms and entry.stood_ms >= halt_ms else None
-    if terms.standing_halts is not None and entry.stood_ms >= terms.standing_halts * halt_ms:
-        return "f"
-    return None
+    if entry.origin is None or not entry.all_slow or fix.time_ms - entry.lo_ms < 2 * halt_ms:
+        return None
+    return "e" if entry.stood_ms >= halt_ms else None
 
 
 def stand(entry: Entry, before: Good, fix: Good, terms: rules.Rules) -> None:

@@ -98,7 +98,7 @@ def _seen(
         return told
     if sight is Sight.IN:
         return told + machines.inside(machine, fix, _ground(number, index))
-    return told + machines.outside(machine, fix, before, sight is Sight.FAR, ground)
+    return told + machines.outside(machine, fix, sight is Sight.FAR, ground)
 
 
 def _sight(machine: Machine, fix: Good, fences: list[Near], index: FenceIndex) -> tuple[Sight, int]:

@@ -49,7 +49,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     inward_mps: float = 2.0  # least speed assumed from the crossing to a moving first fix inside
     driving_mps: float = 12.0  # a report as fast as this tells how fast a way was driven…
     fastest_mps: float = 20.0  # …where none does, this fast
-    standing_halts: float | None = None  # rule f, off: leaving after so many halts of time that no way accounts for
     crossing_gap_s: float = 1800.0  # across a longer gap the crossing cannot be estimated
 
 

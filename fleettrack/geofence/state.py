@@ -50,7 +50,6 @@ class Entry(msgspec.Struct, array_like=True):
     unseen: bool
     spots: tuple[Spot, ...]  # the fix before, the first inside, and the latest inside
     origin: Spot | None = None  # first fix inside a fence that one can arrive at
-    count: int = 0  # of such fixes
     slow_from_ms: int | None = None  # start of the present run of slow ones
     all_slow: bool = True
     stood_ms: int = 0  # as far as fixes and the ways between them tell

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from fleettrack.domain.fix import Flag
-from fleettrack.geofence import rules, shapes, track
+from fleettrack.geofence import shapes, track
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.visit import Visit
 
@@ -42,7 +42,7 @@ def fence(number: int, place: int, shape: shapes.Shape, **settings: object) -> s
 
 
 def index_at(centre: tuple[float, float], versions: tuple[int, int, int]) -> FenceIndex:
-    """Places: 1 two fences, one of them replaced; 2 a corridor and a yard; 3 wide; 4 ends; 5 comes late, has rule f."""
+    """Places: 1 two fences, one of them replaced; 2 a corridor and a yard; 3 wide; 4 ends; 5 comes late."""
     replaced, ended, begun = (T0 + 60_000 * minutes for minutes in versions)
     return FenceIndex(
         [
@@ -53,7 +53,7 @@ def index_at(centre: tuple[float, float], versions: tuple[int, int, int]) -> Fen
             fence(5, 2, circle(centre, 600, 400, 80)),
             fence(6, 3, circle(centre, 0, 2500, 1500)),
             fence(7, 4, circle(centre, -500, -200, 120), valid_to_ms=ended),
-            fence(8, 5, circle(centre, 0, -600, 150), valid_from_ms=begun, rules=rules.Rules(standing_halts=1.2)),
+            fence(8, 5, circle(centre, 0, -600, 150), valid_from_ms=begun),
             fence(9, 6, circle(centre, 60, 60, 200), through_road=True),
         ]
     )
