@@ -85,7 +85,8 @@ def enter(
     told: list[Visit] = []
     known = departed.visit if departed is not None else None
     if known is not None and known.exit_ms is not None:
-        again = where.enter_ms - known.exit_ms < ground.terms.merge_s * 1000
+        machine.still = departed is not None and departed.still and fix.slow(ground.terms)
+        again = where.enter_ms - known.exit_ms < ground.terms.merges_ms(machine.still)
         machine.visit = known if again else None
     if machine.visit is None:
         machine.visit = _entered(machine)
@@ -123,7 +124,7 @@ def inside(machine: Machine, fix: Good, ground: Ground) -> list[Visit]:
     machine.fence, machine.last_in = ground.version, fix.spot
     entry = machine.entry
     if entry is None:
-        machine.phase, machine.out = Phase.IN, None
+        machine.phase, machine.out, machine.still = Phase.IN, None, True
         return []
     if fix.time_ms > entry.first_ms:
         kept = entry.spots if len(entry.spots) < rules.DECIDING_MAX else _thinned(entry.spots)
@@ -164,7 +165,7 @@ def arrive(machine: Machine, rule: str, confirmed_ms: int) -> list[Visit]:
     entry, known = machine.entry, machine.visit
     assert entry is not None
     assert known is not None
-    machine.phase, machine.entry, machine.out = Phase.IN, None, None
+    machine.phase, machine.entry, machine.out, machine.still = Phase.IN, None, None, True
     if known.exit_ms is not None:
         machine.visit = msgspec.structs.replace(
             known, exit_ms=None, exit_lo_ms=None, exit_hi_ms=None, exit_deciding=(), last_ms=confirmed_ms

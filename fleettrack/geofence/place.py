@@ -41,6 +41,8 @@ def observe(
         if departed is None or departed.phase is Phase.GONE:
             told += _enter(at, place_id, departed, fix, before, usual_ms, fences, index)
     for place_id, machine in list(at.items()):
+        if machine.phase in (Phase.LEAVING, Phase.GONE) and machine.still:
+            machine.still = _still(machine, fix, by_place.get(place_id, []), index)
         if machine.phase is Phase.GONE and _forgotten(machine, fix, index):
             del at[place_id]
     return told
@@ -135,7 +137,14 @@ def _after_silence(
     return machines.leave_unarrived(machine, fix.time_ms) if sight is Sight.UNSURE else []
 
 
+def _still(machine: Machine, fix: Good, fences: list[Near], index: FenceIndex) -> bool:
+    """Say whether a fix that is not inside may be nothing but a wrong position of a tracker that has not moved."""
+    return fix.slow(index.terms[index.number[machine.fence]]) and _sight(machine, fix, fences, index)[0] < Sight.FAR
+
+
 def _forgotten(machine: Machine, fix: Good, index: FenceIndex) -> bool:
     """Say whether coming back would be a new visit by now."""
     visit, terms = machine.visit, index.terms[index.number[machine.fence]]
-    return visit is None or visit.exit_ms is None or fix.time_ms - visit.exit_ms >= terms.merge_s * 1000
+    if visit is None or visit.exit_ms is None:
+        return True
+    return fix.time_ms - visit.exit_ms >= terms.merges_ms(machine.still)

@@ -40,7 +40,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     stop_speed_mps: float = 1.5  # slower is slow
     out_m: float = 50.0  # OUT is further off than this, beyond the accuracy
     far_m: float = 300.0  # one fix this far off is a departure
-    merge_s: float = 600.0  # back within this is the same visit
+    merge_s: float = 600.0  # back within this is the same visit…
+    still_s: float = 3600.0  # …and within this where it was never seen to move, nor far off
     silence_s: float = 300.0  # silence after a slow fix inside means parked…
     silence_intervals: float = 3.0  # …or this many usual intervals, whichever is longer
     wide_m: float = 600.0  # a wider fence has room for through traffic: rules b and c do not hold
@@ -50,6 +51,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     driving_mps: float = 12.0  # a report as fast as this tells how fast a way was driven…
     fastest_mps: float = 20.0  # …where none does, this fast
     crossing_gap_s: float = 1800.0  # across a longer gap the crossing cannot be estimated
+
+    def merges_ms(self, still: bool) -> float:
+        """Return how soon after departing coming back is the same visit."""
+        return 1000 * (max(self.merge_s, self.still_s) if still else self.merge_s)
 
 
 THROUGH_ROAD = Rules(halt_s=THROUGH_ROAD_HALT_S)

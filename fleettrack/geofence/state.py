@@ -66,6 +66,7 @@ class Machine(msgspec.Struct, array_like=True):
     visit: Visit | None  # as last told; while entering anew, the departed one that would be reopened
     entry: Entry | None = None  # while ENTERING
     out: Spot | None = None  # while LEAVING: the first fix outside
+    still: bool = True  # nothing since the last fix inside but slow fixes near by
 
     def copy(self) -> Machine:
         """Return one that can be changed apart from this."""
