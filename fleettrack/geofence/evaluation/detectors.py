@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -16,10 +17,11 @@ CLOSING_MS = 86_400_000  # after the last fix everything that a silence decides 
 
 
 class Arrival(NamedTuple):
-    """When it happened, and when the detector knew; seconds."""
+    """When it happened, when the detector knew, and when the visit was over where the detector says so; seconds."""
 
     time_s: float
     known_s: float
+    left_s: float = math.inf
 
 
 Arrivals = dict[Pair, list[Arrival]]
@@ -30,7 +32,8 @@ def ours(trial: Trial) -> Arrivals:
     found: Arrivals = collections.defaultdict(list)
     for tracker, visit in _arrived(trial):
         assert visit.confirmed_ms is not None
-        found[tracker, visit.place_id].append(Arrival(visit.enter_ms / 1000, visit.confirmed_ms / 1000))
+        left_s = math.inf if visit.exit_ms is None else visit.exit_ms / 1000
+        found[tracker, visit.place_id].append(Arrival(visit.enter_ms / 1000, visit.confirmed_ms / 1000, left_s))
     return found
 
 

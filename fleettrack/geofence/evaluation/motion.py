@@ -55,6 +55,7 @@ class Drive:
         self._legs: list[earth.Floats] = []
         self.seconds = 0
         self.stays: list[Stay] = []
+        self._stops: list[tuple[int, int, int]] = []
 
     @property
     def here(self) -> Point:
@@ -77,10 +78,31 @@ class Drive:
         """Note a true visit."""
         self.stays.append(Stay(site, enter_s, exit_s))
 
+    def stopped(self, site: int, first_s: int, last_s: int) -> None:
+        """Note a true visit by a second of its first stop and one of its last; `day` finds where it began and ended."""
+        self._stops.append((site, first_s, last_s))
+
     def day(self, *sites: Site) -> Day:
         """Return what was driven."""
-        return Day(sites, np.vstack(self._legs), tuple(self.stays))
+        path = np.vstack(self._legs)
+        within = [inside(site, path) for site in sites]
+        found = [Stay(i, _run(within[i], first)[0], _run(within[i], last)[1]) for i, first, last in self._stops]
+        return Day(sites, path, (*self.stays, *found))
 
     def _add(self, leg: earth.Floats) -> None:
         self._legs.append(leg)
         self.seconds += len(leg)
+
+
+def inside(site: Site, path: earth.Floats) -> earth.Bools:
+    """Say which of (n, 2) points are in any yard of a site."""
+    found = np.zeros(len(path), dtype=np.bool_)
+    for yard in site.yards:
+        found |= (np.abs(path[:, 0] - yard.x) <= yard.half_x) & (np.abs(path[:, 1] - yard.y) <= yard.half_y)
+    return found
+
+
+def _run(within: earth.Bools, at: int) -> tuple[int, int]:
+    """Return the first second of the run of True that holds `at`, and the first after it."""
+    before, after = np.flatnonzero(~within[:at]), np.flatnonzero(~within[at:])
+    return int(before[-1]) + 1 if len(before) else 0, at + int(after[0]) if len(after) else len(within)

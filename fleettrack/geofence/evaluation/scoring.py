@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -20,6 +22,7 @@ class Tally:
     hits: int = 0
     false: int = 0
     duplicates: int = 0
+    overlaps: int = 0  # arrivals while the visit before was not over: custody would move twice
     errors_s: list[float] = dataclasses.field(default_factory=list)  # of the time of arrival
     delays_s: list[float] = dataclasses.field(default_factory=list)  # from arriving until it was known
 
@@ -59,7 +62,9 @@ def score(arrivals: Sequence[Arrival], visits: Sequence[Span], neutral: Sequence
     """
     tally = Tally(visits=len(visits))
     met: set[int] = set()
-    for arrival in sorted(arrivals):
+    told = sorted(arrivals)
+    tally.overlaps = sum(after.time_s < before.left_s < math.inf for before, after in itertools.pairwise(told))
+    for arrival in told:
         nearest = min(range(len(visits)), key=lambda i: _off(arrival, visits[i]), default=None)
         if nearest is None or not _meant(arrival, visits[nearest]):
             tally.false += not any(start <= arrival.time_s <= end for start, end in neutral)
