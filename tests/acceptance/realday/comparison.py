@@ -7,10 +7,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import answers
 import capmetro
 import detector
 import numpy as np
+import outcomes
 import routes
 
 from fleettrack.domain import fix, units
@@ -38,7 +38,7 @@ class Compared:
         return self.same / max(self.reference, self.ours)
 
 
-def arrivals(visits: Iterable[answers.Row]) -> Found:
+def arrivals(visits: Iterable[outcomes.Row]) -> Found:
     """Return the service's arrivals from rows of visits."""
     found: collections.defaultdict[tuple[str, str], list[float]] = collections.defaultdict(list)
     for tracker, place, entered_at, _, _, _, rule, _ in visits:

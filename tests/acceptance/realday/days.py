@@ -15,6 +15,7 @@ import comparison
 import custody_rule
 import databases
 import numpy as np
+import outcomes
 import routes
 import service as real
 import stated
@@ -61,14 +62,14 @@ async def running(url: str) -> AsyncIterator[real.Service]:
             assert '"error"' not in service.log()
 
 
-async def compared(service: real.Service, world: World, script: Path) -> tuple[comparison.Compared, answers.Outcome]:
+async def compared(service: real.Service, world: World, script: Path) -> tuple[comparison.Compared, outcomes.Outcome]:
     """Return the service's arrivals beside those of the reference, and all that came of the day."""
     outcome = await answers.outcome(service)
     found = comparison.arrivals(outcome.visits)
     return comparison.compare(script, world.day, world.ends, found), outcome
 
 
-def against_the_rule(world: World, outcome: answers.Outcome) -> list[str]:
+def against_the_rule(world: World, outcome: outcomes.Outcome) -> list[str]:
     """Return the trips whose goods fared otherwise than design 6 says, as lines to read."""
     stays: dict[str, list[custody_rule.Stay]] = {}
     for tracker, place, entered_at, _, _, exited_at, rule, _ in outcome.visits:
@@ -102,7 +103,7 @@ def _far(pings: Sequence[capmetro.Ping], trip: routes.Trip) -> custody_rule.Far 
 class Told:
     """What a run came to: its outcome, what it counted, and what it answered otherwise in the end than before."""
 
-    outcome: answers.Outcome
+    outcome: outcomes.Outcome
     counts: Mapping[str, int]
     asked: int
     changed: list[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -159,3 +160,23 @@ def drive(
         fixes.append(at(tracker, now, lat + 0.01 * i, lon, mps))
         now += every_s * 1000
     return fixes
+
+
+def spoil(fixes: list[fix.Fix], rng: random.Random) -> list[fix.Fix]:
+    """Return fixes with the doubts that real devices raise: outliers, zeros, clocks ahead, contradictions."""
+    out = []
+    for f in fixes:
+        lot = rng.random()
+        if lot < 0.03:
+            out.append(at(f.tracker or "", f.time_ms, 46.0, 7.0, 0.0))
+        elif lot < 0.05:
+            out.append(at(f.tracker or "", f.time_ms, 0.0, 0.0, 0.0))
+        elif lot < 0.07:
+            out.append(at(f.tracker or "", f.time_ms + 400_000, 47.0, 8.0, 0.0))
+        elif lot < 0.10:
+            out += [f, at(f.tracker or "", f.time_ms, f.lat_e7 / fix.E7 + 0.001, f.lon_e7 / fix.E7, 3.0)]
+            continue
+        if lot < 0.3:
+            continue
+        out.append(f)
+    return out

@@ -33,26 +33,6 @@ async def test_a_day_in_order_moves_custody(database_url: str) -> None:
     assert ("transferred", "provisional", 2, 3, 3, 3) in moved
 
 
-def spoil(fixes: list[fix.Fix], rng: random.Random) -> list[fix.Fix]:
-    """Return the fixes with the doubts that real devices raise: outliers, zeros, clocks ahead, contradictions."""
-    out = []
-    for f in fixes:
-        lot = rng.random()
-        if lot < 0.03:
-            out.append(ground.at(f.tracker or "", f.time_ms, 46.0, 7.0, 0.0))
-        elif lot < 0.05:
-            out.append(ground.at(f.tracker or "", f.time_ms, 0.0, 0.0, 0.0))
-        elif lot < 0.07:
-            out.append(ground.at(f.tracker or "", f.time_ms + 400_000, 47.0, 8.0, 0.0))
-        elif lot < 0.10:
-            out += [f, ground.at(f.tracker or "", f.time_ms, f.lat_e7 / fix.E7 + 0.001, f.lon_e7 / fix.E7, 3.0)]
-            continue
-        if lot < 0.3:
-            continue
-        out.append(f)
-    return out
-
-
 Parcels = Sequence[tuple[list[fix.Fix], int, delivery.Protocol]]
 
 
@@ -80,7 +60,9 @@ def chunks(fixes: list[fix.Fix], rng: random.Random) -> list[list[fix.Fix]]:
 @hypothesis.given(world=worlds)
 def test_any_order_batching_and_repetition_end_the_same(template: dict[str, str], world) -> None:  # type: ignore[no-untyped-def]
     first, second, rng = world
-    fixes = spoil(ground.drive("T1", first), rng) + spoil(ground.drive("T2", second, start_ms=ground.T0 + 5_000), rng)
+    fixes = ground.spoil(ground.drive("T1", first), rng) + ground.spoil(
+        ground.drive("T2", second, start_ms=ground.T0 + 5_000), rng
+    )
     received = max((f.time_ms for f in fixes), default=0) + 1_000
     end_ms = received + CLOSING_MS
     protocol = {f: rng.choice([delivery.Protocol.NMEA, delivery.Protocol.JSON]) for f in fixes}
