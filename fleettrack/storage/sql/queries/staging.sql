@@ -163,3 +163,6 @@ SELECT object_id FROM goods_stage WHERE known
 SELECT count(*) FILTER (WHERE kind = 'serial' AND NOT known), count(*) FILTER (WHERE kind = 'unit' AND NOT known),
     count(*) FILTER (WHERE known)
 FROM goods_stage
+
+-- :name analyze
+ANALYZE object, containment, item
