@@ -1,4 +1,8 @@
-"""Gathers deliveries while a batch is under way, and sends them on together: the load makes the batches."""
+"""Gathers deliveries while a batch is under way, and sends them on together: the load makes the batches.
+
+Where the load fills the next one meanwhile, it sets out at once, and gets as far as deciding: so that the database has
+something to do while we compute, and the other way round.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +15,31 @@ from typing import Protocol
 from fleettrack.domain import errors
 from fleettrack.services.track import delivery
 
-BATCH_MESSAGES = 5_000  # larger batches gain little and make everybody in them wait longer
+BATCH_MESSAGES = 20_000  # under full load about half a second; what a batch costs by itself hardly counts then
 BATCH_AGE_S = 0.005  # how long a lone ping waits for company
-QUEUE_MESSAGES = 50_000  # about two seconds of full load; beyond it senders are told to wait
+QUEUE_MESSAGES = 50_000  # one or two seconds of full load; beyond it senders are told to wait
+UNDER_WAY = 2  # batches at once: one is decided, the next one gets ready
 
 
 class Processor(Protocol):
     """Stores and decides a batch in one transaction."""
 
-    async def process(self, deliveries: Sequence[delivery.Delivery]) -> list[delivery.Answer]:
-        """Return the answers in order, after the commit."""
+    async def process(
+        self, deliveries: Sequence[delivery.Delivery], before: asyncio.Event | None = None
+    ) -> list[delivery.Answer]:
+        """Return the answers in order, after the commit. Decide nothing until the batch `before` is through."""
 
 
 class Batcher:
-    """One queue, one batch at a time: strict order per tracker follows from it."""
+    """One queue, and batches that are decided one after the other: strict order per tracker follows from it."""
 
     def __init__(self, processor: Processor) -> None:
         self._processor = processor
         self._waiting: deque[delivery.Delivery] = deque()
         self._messages = 0
-        self._arrived = asyncio.Event()
-        self._space = asyncio.Condition()
-        self.oldest_ms: int | None = None  # receive time of the oldest delivery not yet committed
+        self._under_way = 0
+        self._changed = asyncio.Condition()
+        self._last: asyncio.Event | None = None  # set when the batch that was taken last is through
 
     @property
     def queued(self) -> int:
@@ -46,43 +53,65 @@ class Batcher:
             DatabaseAway: nothing was stored; the sender has to send it again, or the spool to keep it.
         """
         parcel.done = asyncio.get_running_loop().create_future()
-        async with self._space:
-            await self._space.wait_for(lambda: self._messages < QUEUE_MESSAGES)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._messages < QUEUE_MESSAGES)
             self._waiting.append(parcel)
             self._messages += max(1, len(parcel.messages))
-            self._arrived.set()
+            self._changed.notify_all()
         return await parcel.done
 
     async def run(self) -> None:
         """Process batches until cancelled; what still waits then is told that the database is away."""
         try:
-            while True:
-                await self._arrived.wait()
-                if self._messages < BATCH_MESSAGES:
-                    await asyncio.sleep(BATCH_AGE_S)
-                await self._process(await self._take())
+            async with asyncio.TaskGroup() as group:
+                for _ in range(UNDER_WAY):
+                    group.create_task(self._work())
         finally:
             for parcel in self._waiting:
                 _fail(parcel, errors.DatabaseAway("the service is stopping"))
 
-    async def _take(self) -> list[delivery.Delivery]:
+    async def _work(self) -> None:
+        while True:
+            async with self._changed:
+                await self._changed.wait_for(self._may_set_out)
+                self._under_way += 1
+            try:
+                if self._messages < BATCH_MESSAGES:
+                    await asyncio.sleep(BATCH_AGE_S)
+                await self._next()
+            finally:
+                self._under_way -= 1
+            async with self._changed:
+                self._changed.notify_all()
+
+    def _may_set_out(self) -> bool:
+        """Say whether there is a batch: of anything where none is under way, a full one behind another."""
+        return bool(self._waiting) and (not self._under_way or self._messages >= BATCH_MESSAGES)
+
+    async def _next(self) -> None:
+        taken = self._take()
+        before, through = self._last, asyncio.Event()
+        self._last = through
+        async with self._changed:
+            self._changed.notify_all()  # there is room again
+        try:
+            await self._process(taken, before)
+        finally:
+            through.set()
+
+    def _take(self) -> list[delivery.Delivery]:
         taken: list[delivery.Delivery] = []
         size = 0
-        async with self._space:
-            while self._waiting and (not taken or size + len(self._waiting[0].messages) <= BATCH_MESSAGES):
-                parcel = self._waiting.popleft()
-                size += max(1, len(parcel.messages))
-                taken.append(parcel)
-            self._messages -= size
-            if not self._waiting:
-                self._arrived.clear()
-            self._space.notify_all()
-        self.oldest_ms = min((p.received_ms for p in taken), default=None)
+        while self._waiting and (not taken or size + len(self._waiting[0].messages) <= BATCH_MESSAGES):
+            parcel = self._waiting.popleft()
+            size += max(1, len(parcel.messages))
+            taken.append(parcel)
+        self._messages -= size
         return taken
 
-    async def _process(self, taken: list[delivery.Delivery]) -> None:
+    async def _process(self, taken: list[delivery.Delivery], before: asyncio.Event | None) -> None:
         try:
-            answers = await self._processor.process(taken)
+            answers = await self._processor.process(taken, before) if taken else []
         except asyncio.CancelledError:
             for parcel in taken:
                 _fail(parcel, errors.DatabaseAway("the service is stopping"))
@@ -94,22 +123,19 @@ class Batcher:
                 _fail(taken[0], exc)
             else:  # one poisoned delivery must not take its companions with it: each is tried by itself
                 for parcel in taken:
-                    await self._process([parcel])
+                    await self._process([parcel], before)
         else:
             for parcel, answer in zip(taken, answers, strict=True):
                 if parcel.done is not None and not parcel.done.done():
                     parcel.done.set_result(answer)
-        finally:
-            self.oldest_ms = min((p.received_ms for p in self._waiting), default=None)
 
     async def _fail_all(self, taken: list[delivery.Delivery], error: Exception) -> None:
         """Let nobody wait in memory while the database is away: their senders, or the spool, keep it better."""
-        async with self._space:
+        async with self._changed:
             waiting = [*taken, *self._waiting]
             self._waiting.clear()
             self._messages = 0
-            self._arrived.clear()
-            self._space.notify_all()
+            self._changed.notify_all()
         for parcel in waiting:
             _fail(parcel, error)
 

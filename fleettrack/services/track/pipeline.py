@@ -31,8 +31,12 @@ class Pipeline:
         self._fences = fences.FenceBook()
         self._folder = folding.Folder()
 
-    async def process(self, deliveries: Sequence[delivery.Delivery]) -> list[delivery.Answer]:
+    async def process(
+        self, deliveries: Sequence[delivery.Delivery], before: asyncio.Event | None = None
+    ) -> list[delivery.Answer]:
         """Store and decide these deliveries in one transaction; return the answers in order, after the commit.
+
+        Nothing is decided until the batch `before`, which may still be under way, is through.
 
         Raises:
             DatabaseAway: nothing was stored.
@@ -44,7 +48,7 @@ class Pipeline:
                 with self._metrics.batch_seconds.time():
                     async with self._db.transaction() as connection:
                         epoch = await locks.share_configuration(connection)
-                        concerned = await self._take(batch, connection, epoch)
+                        concerned = await self._take(batch, connection, epoch, before)
                         if concerned:
                             await self._custody.rerun(connection, concerned, await self._index(connection, epoch))
             except errors.StaleConfiguration:
@@ -61,18 +65,23 @@ class Pipeline:
                 return batch.answers
         raise AssertionError("unreachable")
 
-    async def _take(self, batch: batches.Batch, connection: database.Connection, epoch: int) -> set[int]:
+    async def _take(
+        self, batch: batches.Batch, connection: database.Connection, epoch: int, before: asyncio.Event | None = None
+    ) -> set[int]:
         """Bring a batch into the database; return the consignments whose journeys it concerns."""
         found = await identify.identify(batch, connection, self._directory, epoch)
         copies = screen.screen(batch, found)
         concerned: set[int] = set()
         columns = batch.columns
         if columns is not None and len(columns):
+            await positions.stage(connection, columns)
+        if before is not None:
+            await before.wait()
+        if columns is not None and len(columns):
             trackers_here = np.unique(columns.tracker_id).tolist()
             await locks.lock_trackers(connection, trackers_here)
             index = await self._index(connection, epoch)
             held = await self._folder.held(connection, trackers_here)
-            await positions.stage(connection, columns)
             storing = asyncio.create_task(positions.store(connection))
             await asyncio.sleep(0)  # it is sent: the database stores while we fold as if all were new
             try:
