@@ -13,7 +13,7 @@ GATHER_MESSAGES = 500
 DELIVERY_MESSAGES = 5_000
 """Largest delivery; a longer one would only make its companions wait."""
 
-RECEIVE_BYTES = 64 << 10
+RECEIVE_BYTES = 128 << 10
 """Receive buffer asked of the kernel per connection: it bounds what one read returns, and so how long decoding
 one read keeps the others waiting."""
 

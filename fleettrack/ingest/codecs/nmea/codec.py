@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable, Sequence
 
 from fleettrack.domain import fix
 from fleettrack.ingest.codecs import decoder, framer
-from fleettrack.ingest.codecs.nmea import envelope, epoch, fast, identity, sentence
+from fleettrack.ingest.codecs.nmea import bulk, envelope, epoch, fast, identity, sentence
 
 LINE_LIMIT = 4096  # bytes; NMEA says 82, receivers and prefixes do not keep to it
 IDENTITIES_LIMIT = 1024  # whose epochs one connection keeps apart; a gateway has tens
@@ -35,9 +37,10 @@ class Decoder:
         if self._settings.reference_ms is None:
             self._reference_ms = received_ms
         out: list[fix.Message] = []
-        for line in self._framer.feed(data):
+        lines = self._framer.feed(data)
+        for line, plain in zip(lines, _plain(lines), strict=True):
             if isinstance(line, bytes):
-                self._line(line, out)
+                self._line(line, plain, out)
             else:
                 out.append(line)
         if self._settings.datagram:
@@ -51,7 +54,7 @@ class Decoder:
         if tail:
             if not envelope.is_whole(tail):
                 return out  # stalled amid a sentence, which may belong to the open epoch
-            self._line(self._framer.take(), out)
+            self._line(self._framer.take(), None, out)
         for assembler in self._assemblers.values():
             assembler.quiet(self._reference_ms, out)
         return out
@@ -59,15 +62,17 @@ class Decoder:
     def flush(self) -> list[fix.Message]:
         """Return what is left, and begin anew."""
         out: list[fix.Message] = []
-        self._line(self._framer.take(), out)
+        self._line(self._framer.take(), None, out)
         for assembler in self._assemblers.values():
             assembler.flush(self._reference_ms, out)
         self._forget()
         return out
 
-    def _line(self, line: bytes, out: list[fix.Message]) -> None:
+    def _line(self, line: bytes, plain: sentence.Sentence | None, out: list[fix.Message]) -> None:
+        """Decode a line; `plain` is the sentence that ends it, where that is known already."""
         start = line.find(b"$")
-        plain = fast.parse(line[start:]) if start >= 0 else None
+        if plain is None and start >= 0:
+            plain = fast.parse(line[start:])
         if plain is not None:
             named = identity.prefix(line[:start].decode("latin-1")) if start else self._current.tracker
             if named or not start:
@@ -138,6 +143,13 @@ class Decoder:
             self._current.tracker = tracker
         self._owner = tracker
         self._current = self._assembler(tracker, out)
+
+
+def _plain(lines: Sequence[bytes | fix.Reject]) -> Iterable[sentence.Sentence | None]:
+    """Return for each line the sentence that ends it, as far as that can be told of many at once."""
+    if len(lines) < bulk.LINES_FROM:
+        return itertools.repeat(None, len(lines))
+    return bulk.parse([line if isinstance(line, bytes) else b"" for line in lines])
 
 
 def _unreadable(raw: bytes, detail: str, tracker: str | None) -> fix.Reject:

@@ -83,10 +83,11 @@ class Assembler:
         if moment is not None:
             if valid:
                 self._dated_ms = moment
-            if reference_ms is not None:
-                moment, repaired = quantities.repair_rollover(moment, reference_ms)
-                flags = _ROLLOVER if repaired else 0
-            problem = quantities.time_problem(moment, reference_ms)
+            lately = (
+                reference_ms is not None and 0 <= reference_ms + quantities.AHEAD_MS - moment < quantities.BACKLOG_MS
+            )
+            if not lately or moment < quantities.GPS_EPOCH_MS:
+                moment, flags, problem = _judged(moment, reference_ms)
         message: fix.Message
         if not valid:
             time_ms = None if problem else moment
@@ -128,6 +129,36 @@ class Assembler:
         return day * values.DAY_MS + chief.time_ms
 
 
+def _judged(time_ms: int, reference_ms: int | None) -> tuple[int, int, str]:
+    """Return a time with lost rollovers repaired, the flag that says so, and why it cannot be kept, if so."""
+    flags = 0
+    if reference_ms is not None:
+        time_ms, repaired = quantities.repair_rollover(time_ms, reference_ms)
+        flags = _ROLLOVER if repaired else 0
+    return time_ms, flags, quantities.time_problem(time_ms, reference_ms)
+
+
+def _lone(tracker: str | None, rmc: sentence.Sentence, time_ms: int, flags: int) -> fix.Fix:
+    """Return the fix of an RMC that stands alone."""
+    assert rmc.lat_e7 is not None
+    assert rmc.lon_e7 is not None
+    if rmc.lat_e7 == 0 == rmc.lon_e7:
+        flags |= _ZERO
+    if rmc.mock:
+        flags |= _MOCK
+    return fix.Fix(
+        tracker=tracker,
+        time_ms=time_ms,
+        lat_e7=rmc.lat_e7,
+        lon_e7=rmc.lon_e7,
+        speed_cms=rmc.speed_cms,
+        course_ddeg=rmc.course_ddeg,
+        satellites=rmc.satellites,
+        flags=flags,
+        attributes=dict(rmc.attributes) if rmc.attributes else None,
+    )
+
+
 class _Epoch:
     """The sentences of one measurement: the best one of each kind."""
 
@@ -155,6 +186,8 @@ class _Epoch:
     def fix(self, tracker: str | None, chief: sentence.Sentence, time_ms: int, flags: int) -> fix.Fix:
         """Return the fix: position of the chief, speed and course of RMC before VTG, the rest of GGA before GNS."""
         best = self.best
+        if len(best) == 1 and chief.kind == "RMC":  # the most common epoch by far
+            return _lone(tracker, chief, time_ms, flags)
         rmc, vtg = best.get("RMC", _NOTHING), best.get("VTG", _NOTHING)
         gga = best.get("GGA") or best.get("GNS", _NOTHING)
         assert chief.lat_e7 is not None  # a valid sentence has a position

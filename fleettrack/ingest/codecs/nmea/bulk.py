@@ -1,0 +1,208 @@
+"""Plain RMC sentences by the hundred, on columns: to each line what `fast.parse` says of it, or nothing.
+
+Where a line is not of the one plain form, nothing is said, and it goes its own way. A property test holds what is said
+to `fast`, and that to pynmea2.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fleettrack.domain import fix
+from fleettrack.ingest.codecs import quantities
+from fleettrack.ingest.codecs.nmea import sentence, values
+
+LINES_FROM = 200  # for fewer lines columns cost more than they save
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+_COMMAS = range(11, 14)  # in a sentence: the mode and the navigational status came with later versions
+_WHOLE, _FRACTION = 3, 9  # most digits of a number before and behind its point
+_PADDING = bytes(16)  # so that looking a little beyond the first and last line finds nothing
+
+_HEX = np.full(256, -1, np.int64)
+_HEX[list(b"0123456789ABCDEF")] = _HEX[list(b"0123456789abcdef")] = np.arange(16)
+_HEX[list(b"ABCDEF")] = np.arange(10, 16)
+
+
+def _among(letters: bytes) -> Bools:
+    table = np.zeros(256, bool)
+    table[list(letters)] = True
+    return table
+
+
+_LETTERS = _among(bytes(range(65, 91)))
+_TALKERS = _LETTERS & ~_among(b"P")  # P begins the makers' own sentences
+_MODES = _among(b"ADEFPR")
+_DIGITS = _among(b"0123456789")
+_MAGNETIC = _among(b"0123456789.")
+
+
+def parse(lines: Sequence[bytes]) -> list[sentence.Sentence | None]:
+    """Return for each line the RMC sentence that ends it, as `fast.parse` would; None for any other."""
+    found: list[sentence.Sentence | None] = [None] * len(lines)
+    text = np.frombuffer(b"".join((_PADDING, b"\n".join(lines), b"\n", _PADDING)), np.uint8)
+    end = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + 1) + len(_PADDING) - 1
+    dollars, commas = np.flatnonzero(text == ord("$")), np.flatnonzero(text == ord(","))
+    start = np.append(len(_PADDING), end[:-1] + 1)
+    dollar, dollar_end = np.searchsorted(dollars, start), np.searchsorted(dollars, end)
+    rows = np.flatnonzero(dollar_end - dollar == 1)
+    begin, end, start = dollars[dollar[rows]], end[rows], start[rows]
+    comma = np.searchsorted(commas, begin)
+    count = np.searchsorted(commas, end) - comma
+    fit = np.flatnonzero((count >= _COMMAS.start) & (count < _COMMAS.stop))
+    rows, begin, end, start, comma, count = (v[fit] for v in (rows, begin, end, start, comma, count))
+    if not len(rows):
+        return found
+    stops = np.minimum(comma[:, None] + np.arange(_COMMAS.stop - 1), len(commas) - 1)
+    fields = np.where(np.arange(_COMMAS.stop - 1) < count[:, None], commas[stops], end[:, None] - 3)
+    said = _Rmc(text, begin, fields.T, end)
+    columns = (
+        rows,
+        begin - start,
+        said.talker,
+        said.time_ms,
+        said.day,
+        said.lat_e7,
+        said.lon_e7,
+        said.speed,
+        said.course,
+    )
+    for row, at, talker, ms, day, lat, lon, speed, course in zip(
+        *(c[said.sound].tolist() for c in columns), strict=True
+    ):
+        found[row] = sentence.Sentence(
+            address=_address(talker),
+            kind="RMC",
+            time_ms=ms,
+            day=day,
+            lat_e7=lat,
+            lon_e7=lon,
+            speed_cms=None if speed < 0 else speed,
+            course_ddeg=None if course < 0 else course,
+            raw=lines[row][at:] if at else lines[row],
+        )
+    return found
+
+
+class _Rmc:
+    """Columns of sentences between `begin` (the dollar) and `end`; field i follows comma[i]. Judged by `sound`."""
+
+    def __init__(self, text: Bytes, begin: Ints, comma: Ints, end: Ints) -> None:
+        self._text, self._comma, self._star = text, comma, end - 3
+        self._digits = np.append(0, np.cumsum(_DIGITS[text]))
+        self.talker = text[begin + 1] * np.int64(256) + text[begin + 2]
+        head = _TALKERS[text[begin + 1]] & _LETTERS[text[begin + 2]] & (comma[0] == begin + 6)
+        for i, letter in enumerate(b"RMC"):
+            head &= text[begin + 3 + i] == letter
+        self.sound = head & self._sealed(begin) & (self._width(1) == 1) & (text[comma[1] + 1] == ord("A"))
+        self.time_ms = self._time()
+        self.day = self._day()
+        self.lat_e7 = self._angle(2, 2, 89, b"NS")
+        self.lon_e7 = self._angle(4, 3, 179, b"EW")
+        speed, course = self._number(6) * quantities.CMS_PER_KNOT, self._number(7) * 10
+        self.sound &= ~(course > 3600)
+        self.speed = np.where(np.isnan(speed), -1, np.rint(speed)).astype(np.int64)
+        self.course = np.where(np.isnan(course), -1, np.rint(course) % 3600).astype(np.int64)
+        self._rest()
+
+    def _width(self, field: int) -> Ints:
+        return np.asarray(self._comma[field + 1] - self._comma[field] - 1)
+
+    def _are_digits(self, start: Ints, end: Ints) -> Bools:
+        return np.asarray(self._digits[end] - self._digits[start] == end - start)
+
+    def _int(self, start: Ints, width: int) -> Ints:
+        """Return the numbers that so many digits from `start` on spell."""
+        number = np.zeros(len(start), np.int64)
+        for i in range(width):
+            number = number * 10 + self._text[start + i] - ord("0")
+        return number
+
+    def _fraction(self, start: Ints, end: Ints) -> Ints:
+        """Return the digits from `start` to `end` as so many 1e-9."""
+        number, width = np.zeros(len(start), np.int64), int(np.max(end - start, initial=0))
+        for i in range(min(width, _FRACTION)):
+            number = number * 10 + np.where(start + i < end, self._text[start + i] - np.int64(ord("0")), 0)
+        return np.asarray(number * 10 ** (_FRACTION - min(width, _FRACTION)))
+
+    def _sealed(self, begin: Ints) -> Bools:
+        """Say where the checksum is right."""
+        text, star = self._text, self._star
+        stated = _HEX[text[star + 1]] * 16 + _HEX[text[star + 2]]
+        known = (text[star] == ord("*")) & (_HEX[text[star + 1]] >= 0) & (_HEX[text[star + 2]] >= 0) & (star > begin)
+        actual = np.bitwise_xor.reduceat(text, np.column_stack((begin + 1, np.maximum(star, begin + 2))).ravel())[::2]
+        return np.asarray(known & (stated == actual))
+
+    def _time(self) -> Ints:
+        """Read hhmmss, with up to three decimals."""
+        at, width = self._comma[0] + 1, self._width(0)
+        point = np.minimum(at + 6, self._comma[1])
+        self.sound &= self._are_digits(at, at + 6)
+        pointed = (self._text[point] == ord(".")) & (width >= 8) & (width <= 10)
+        self.sound &= (width == 6) | (pointed & self._are_digits(point + 1, self._comma[1]))
+        hours, minutes, seconds = (self._int(at + i, 2) for i in (0, 2, 4))
+        self.sound &= (hours < 24) & (minutes < 60) & (seconds < 60)
+        thousandths = self._fraction(np.minimum(point + 1, self._comma[1]), self._comma[1]) // 10**6
+        return np.asarray((hours * 3600 + minutes * 60 + seconds) * 1000 + thousandths)
+
+    def _day(self) -> Ints:
+        """Read ddmmyy."""
+        at = self._comma[8] + 1
+        self.sound &= (self._width(8) == 6) & self._are_digits(at, at + 6)
+        dates, which = np.unique(self._int(at, 6), return_inverse=True)
+        days = [values.day(f"{date:06d}") if 0 <= date < 10**6 else None for date in dates.tolist()]
+        self.sound &= np.array([day is not None for day in days], bool)[which]
+        return np.array([day or 0 for day in days], np.int64)[which]
+
+    def _angle(self, field: int, width: int, most: int, letters: bytes) -> Ints:
+        """Read [d]ddmm.m… and its letter, as 1e-7 degrees, cut."""
+        at, point, end = self._comma[field] + 1, self._comma[field] + 3 + width, self._comma[field + 1]
+        decimals, letter = end - point - 1, self._text[self._comma[field + 1] + 1]
+        self.sound &= (decimals >= 1) & (decimals <= _FRACTION) & (self._text[point] == ord("."))
+        self.sound &= self._are_digits(at, point) & self._are_digits(point + 1, end)
+        self.sound &= (self._width(field + 1) == 1) & ((letter == letters[0]) | (letter == letters[1]))
+        degrees, minutes = self._int(at, width), self._int(at + width, 2)
+        self.sound &= (degrees <= most) & (minutes < 60)
+        parts = minutes * 10**_FRACTION + self._fraction(point + 1, end)
+        angle = degrees * fix.E7 + np.where(self.sound, parts, 0) * fix.E7 // (60 * 10**_FRACTION)
+        return np.asarray(np.where(letter == letters[0], angle, -angle))
+
+    def _number(self, field: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Read a decimal number; NaN where the field is empty."""
+        at, end = self._comma[field] + 1, self._comma[field + 1]
+        point = at + np.argmax(self._text[at[:, None] + np.arange(_WHOLE + 1)] == ord("."), axis=1)
+        point = np.where(self._text[point] == ord("."), np.minimum(point, end), end)
+        tail = np.minimum(point + 1, end)
+        whole = point - at
+        fits = (whole >= 1) & (whole <= _WHOLE) & (end - tail <= _FRACTION)
+        fits &= self._are_digits(at, point) & self._are_digits(tail, end)
+        self.sound &= fits | (end == at)
+        number = np.zeros(len(at), np.int64)
+        for i in range(_WHOLE, 0, -1):
+            number = number * 10 + np.where(i <= whole, self._text[point - i] - np.int64(ord("0")), 0)
+        exact = number * 10**_FRACTION + self._fraction(tail, end)  # a quotient of whole numbers is rounded once
+        return np.where(end == at, np.nan, np.where(fits, exact, 0) / 10**_FRACTION)
+
+    def _rest(self) -> None:
+        """Judge what is not used: magnetic variation, mode and navigational status."""
+        text, comma, star = self._text, self._comma, self._star
+        magnetic = np.append(0, np.cumsum(_MAGNETIC[text]))
+        self.sound &= magnetic[comma[10]] - magnetic[comma[9] + 1] == comma[10] - comma[9] - 1
+        way = comma[11] - comma[10] - 1
+        self.sound &= (way == 0) | (
+            (way == 1) & ((text[comma[10] + 1] == ord("E")) | (text[comma[10] + 1] == ord("W")))
+        )
+        self.sound &= (comma[11] == star) | ((comma[12] == comma[11] + 2) & _MODES[text[comma[11] + 1]])
+        self.sound &= (comma[12] == star) | ((star == comma[12] + 2) & _LETTERS[text[comma[12] + 1]])
+
+
+@functools.lru_cache(maxsize=26 * 26)
+def _address(talker: int) -> str:
+    return f"{talker >> 8:c}{talker & 255:c}RMC"
