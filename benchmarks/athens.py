@@ -1,8 +1,8 @@
 """The Athens trucks (concrete deliveries, 273 truck-days of 2002, a fix every 30 s) as a trial of arrivals.
 
-Fences are discs on the clusters of stays. The true visits are found offline, with hindsight: the truck stood for 120 s or
-more within 60 m, in the median inside the disc; those less than ten minutes apart are one. So it is agreement with a plain
-definition that is measured, not with an independent truth. The archive tells no speed and no accuracy.
+Fences are discs on the clusters of stays. The true visits are found offline, with hindsight: the truck stood for 120 s
+or more within 60 m, in the median inside the disc; those less than ten minutes apart are one. So it is agreement with a
+plain definition that is measured, not with an independent truth. The archive tells no speed and no accuracy.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyproj
-import shapely
 
+from benchmarks import clusters
 from fleettrack.domain import errors, fix
 from fleettrack.geofence import earth, shapes, track
 from fleettrack.geofence.evaluation import detectors, scoring, trial
@@ -72,7 +73,9 @@ def prepare(trucks: list[Truck]) -> tuple[trial.Trial, dict[trial.Pair, list[tri
         for i, (x, y) in enumerate(zip(lon.tolist(), lat.tolist(), strict=True))
     ]
     tracks = [_track(number, truck, grid) for number, truck in enumerate(trucks)]
-    columns = (np.concatenate([getattr(one, field.name) for one in tracks]) for field in dataclasses.fields(track.Track))
+    columns = (
+        np.concatenate([getattr(one, field.name) for one in tracks]) for field in dataclasses.fields(track.Track)
+    )
     truth: dict[trial.Pair, list[trial.Span]] = {}
     inside: dict[trial.Pair, list[trial.Span]] = {}
     for number, truck in enumerate(trucks):
@@ -85,15 +88,17 @@ def prepare(trucks: list[Truck]) -> tuple[trial.Trial, dict[trial.Pair, list[tri
     return trial.Trial(track.Track(*columns), FenceIndex(fences), truth), inside
 
 
-def evaluate(path: Path) -> dict[str, dict[str, float | None]]:
-    """Return the figures of ours, of the usual ones, and of ours with creeping stays counted neutral."""
+def evaluate(path: Path) -> dict[str, Any]:
+    """Return the figures of ours, and beside them of ours with creeping stays counted neutral and of the usual ones."""
     real, inside = prepare(read(path))
     told = detectors.ours(real)
     creeping = {pair: [run for run in runs if run[1] - run[0] >= CREEPING_S] for pair, runs in inside.items()}
     dwelt = detectors.each_pair(real, lambda time, within: detectors.plain_dwell(time, within, HALT_S))
+    ours = scoring.pooled(told, real.truth)
     return {
-        "ours": scoring.pooled(told, real.truth).figures(),
-        "neutral": scoring.pooled(told, real.truth, creeping).figures(),
+        **ours.figures(),
+        "arrivals": ours.visits,
+        "creeping_neutral": scoring.pooled(told, real.truth, creeping).figures(),
         "naive": scoring.pooled(detectors.each_pair(real, detectors.naive), real.truth).figures(),
         "plain_dwell": scoring.pooled(dwelt, real.truth).figures(),
     }
@@ -122,22 +127,10 @@ def _stays(truck: Truck, radius_m: float, least_s: float) -> list[tuple[int, int
 
 
 def _discs(trucks: list[Truck]) -> earth.Floats:
-    """Return the middles of the clusters of stays: cores reach each other, and take in what they reach (DBSCAN)."""
+    """Return the middles of the clusters of stays."""
     middles = [np.median(t.metres[i : j + 1], axis=0) for t in trucks for i, j in _stays(t, STAY_RADIUS_M, STAY_S)]
     points = np.array(middles)
-    a, b = shapely.STRtree(shapely.points(points)).query(shapely.points(points), "dwithin", CLUSTER_M)
-    core = np.bincount(a, minlength=len(points)) >= CLUSTER_STAYS
-    label = np.full(len(points), -1)
-    for seed in np.flatnonzero(core):
-        if label[seed] >= 0:
-            continue
-        reached = [int(seed)]
-        label[seed] = seed
-        while reached:
-            new = [k for k in b[a == reached.pop()].tolist() if label[k] < 0]
-            label[new] = seed
-            reached += [k for k in new if core[k]]
-    return np.array([np.median(points[label == k], axis=0) for k in np.unique(label[label >= 0])])
+    return clusters.centres(points, clusters.dbscan(points, CLUSTER_M, CLUSTER_STAYS))
 
 
 def _visits(

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("fleettrack.cli.replay", "Send recorded pings to a running service."),
     "import": ("fleettrack.cli.importing", "Import consignments with their serials from a manifest."),
     "trace": ("fleettrack.cli.trace", "Tell where a serial is and who holds it, now or then."),
+    "geofence": ("fleettrack.cli.geofence", "Measure how well arrivals are told."),
     "key": ("fleettrack.cli.key", "Make, list and end API keys."),
     "ledger": ("fleettrack.cli.ledger", "Check the custody ledger."),
     "db": ("fleettrack.cli.db", "Look after the database."),

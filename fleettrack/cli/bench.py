@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
-import fleettrack
 from fleettrack import config
-from fleettrack.cli import options
-from fleettrack.domain import errors
-
-CHECKOUT = Path(fleettrack.__file__).parents[1]
+from fleettrack.cli import checkout, options
 
 
 @click.command("bench", epilog="Example: fleettrack bench P1 P9 --json")
@@ -30,16 +23,7 @@ def command(ids: tuple[str, ...], every: bool, data_dir: Path | None, as_json: b
     """
     if not ids and not every:
         raise click.UsageError("name targets, or say --all")
-    runner = _runner()
+    runner = checkout.module("runner")
     cache = config.load(data_dir=data_dir).data_dir.absolute() / "cache"
     for line, table in runner.run(() if every else ids, cache, lambda text: click.echo(text, err=True)):
         click.echo(msgspec.json.encode(line).decode() if as_json else table)
-
-
-def _runner() -> Any:
-    """Import the benchmarks, which a wheel does not bring."""
-    if not (CHECKOUT / "benchmarks" / "runner.py").is_file():
-        raise errors.NotFound("the benchmarks are in the source checkout only; run this command from one")
-    if str(CHECKOUT) not in sys.path:
-        sys.path.insert(0, str(CHECKOUT))
-    return importlib.import_module("benchmarks.runner")

@@ -193,7 +193,7 @@ def outside(machine: Machine, fix: Good, far: bool, ground: Ground) -> list[Visi
 
 
 def _stopped_short(entry: Entry, fix: Good, terms: rules.Rules) -> str | None:
-    """Apply rule e: nothing but slow fixes inside, those right before and after far apart in time, and not by driving."""
+    """Apply rule e: only slow fixes inside, and those around them further apart in time than the ways between need."""
     halt_ms = terms.halt_s * 1000
     if entry.origin is None or not entry.all_slow or fix.time_ms - entry.lo_ms < 2 * halt_ms:
         return None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import results, runner
-from fleettrack.cli import bench
+from fleettrack.cli import bench, checkout
 
 KEYS = ["id", "figure", "unit", "ceiling", "ratio", "target", "met"]
 rates = st.floats(1e-3, 1e9)
@@ -117,6 +117,6 @@ def test_the_command_prints_a_json_line_a_target_and_progress_beside_it(
 
 
 def test_a_wheel_without_the_benchmarks_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(bench, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(checkout, "FOLDER", tmp_path)
     answer = click.testing.CliRunner().invoke(bench.command, ["P1"])
     assert "source checkout" in str(answer.exception)

@@ -48,10 +48,11 @@ def receive(rng: np.random.Generator, day: motion.Day, how: Reception) -> Pings:
 
 def _times(rng: np.random.Generator, speed: earth.Floats, how: Reception) -> earth.Ints:
     """Report at the cadence, asleep while parked where the device does so, and again when it moves."""
-    at, times = int(rng.integers(0, how.cadence_s)), []
+    at = int(rng.integers(0, how.cadence_s))
+    times: list[int] = []
     while at < len(speed):
         times.append(at)
-        parked = how.sleeps and at > ASLEEP_AFTER_S and speed[at - ASLEEP_AFTER_S : at + 1].max() < 0.3
+        parked = how.sleeps and at > ASLEEP_AFTER_S and float(speed[at - ASLEEP_AFTER_S : at + 1].max()) < 0.3
         if not parked:
             at += max(1, int(rng.normal(how.cadence_s, 0.08 * how.cadence_s)))
             continue
@@ -77,9 +78,9 @@ def _errors(rng: np.random.Generator, time: earth.Ints, sigma_m: float) -> tuple
     for i in range(1, len(time)):
         error[i] = rho[i] * error[i - 1] + np.sqrt(1 - rho[i] ** 2) * fresh[i - 1]
     accuracy = 1.5 * scale * np.exp(rng.normal(0, 0.3, len(time)))
-    for i in np.flatnonzero(rng.random(len(time)) < (0.004 if sigma_m < 8 else 0.015)):
+    for first in np.flatnonzero(rng.random(len(time)) < (0.004 if sigma_m < 8 else 0.015)).tolist():
         off, angle = rng.uniform(80, 400), rng.uniform(0, 2 * np.pi)
         several, lies = int(rng.integers(1, 4)), rng.random() < 0.5
-        error[i : i + several] += off * np.array([np.cos(angle), np.sin(angle)])
-        accuracy[i : i + several] = rng.uniform(4, 12) if lies else off * rng.uniform(0.5, 1.5)
+        error[first : first + several] += off * np.array([np.cos(angle), np.sin(angle)])
+        accuracy[first : first + several] = rng.uniform(4, 12) if lies else off * rng.uniform(0.5, 1.5)
     return error, accuracy

@@ -1,4 +1,4 @@
-"""The whole evaluation: each world at each cadence, in open country and in town, with trackers that sleep and that do not."""
+"""The whole evaluation: each world at each cadence, in open country and in town, asleep while parked and awake."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ WORLDS: dict[str, worlds.World] = {
     "back_again": worlds.back_again,
     "two_fences": worlds.two_fences,
 }
+DAYS = 50  # of each cell of the reference's world: more than 2,000 arrivals in either summary
 CADENCES_S = (10, 30, 60, 120, 300)
 SIGMAS_M = (4.0, 12.0)  # open country, town
 SPARSE_TIMES = 4  # a day of sparse pings costs little: the figures of sparse cadences stand on so many more days

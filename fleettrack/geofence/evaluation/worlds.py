@@ -24,7 +24,9 @@ def through_traffic(rng: np.random.Generator) -> motion.Day:
         side, speed = float(rng.choice([-1, 1])), rng.uniform(8, 20)
         kind = str(rng.choice(["visit", "visit", "by", "lights", "jam"]))
         start, end = (-side * (half + yard.FAR), 0.0), (side * (half + yard.FAR), 0.0)
-        stops = sorted(rng.uniform(-0.9, 0.9, 1 if kind != "lights" else int(rng.integers(1, 5))) * half, key=side.__mul__)
+        stops = sorted(
+            rng.uniform(-0.9, 0.9, 1 if kind != "lights" else int(rng.integers(1, 5))) * half, key=side.__mul__
+        )
         at = start
         for x in stops if kind != "by" else []:
             drive.go([at, (x, 0.0)], speed)
