@@ -14,9 +14,11 @@ import outcomes
 import routes
 
 from fleettrack.domain import fix, units
+from fleettrack.geofence import index, shapes, track, visits
 
 TOLERANCE_S = 1.0  # of event times: those of the reference are reckoned on a plane
 RADIUS_EARTH_M = 6_371_008.8
+CLOSING_MS = 86_400_000  # after the last ping, when all silence has been heard
 
 Found = Mapping[tuple[str, str], list[float]]
 """Event times in seconds by tracker and place."""
@@ -38,12 +40,31 @@ class Compared:
         return self.same / max(self.reference, self.ours)
 
 
-def arrivals(visits: Iterable[outcomes.Row]) -> Found:
+def arrivals(rows: Iterable[outcomes.Row]) -> Found:
     """Return the service's arrivals from rows of visits."""
     found: collections.defaultdict[tuple[str, str], list[float]] = collections.defaultdict(list)
-    for tracker, place, entered_at, _, _, _, rule, _ in visits:
+    for tracker, place, entered_at, _, _, _, rule, _ in rows:
         if rule is not None:
             found[tracker, place].append(units.to_ms(entered_at) / 1000)
+    return found
+
+
+def folded(day: capmetro.Day, ends: Sequence[routes.Place]) -> Found:
+    """Return the arrivals of the service's fold over a day in one go, without the service round it."""
+    circles = [shapes.Circle(lat=place.lat, lon=place.lon, radius_m=routes.RADIUS_M) for place in ends]
+    fences = [
+        shapes.Fence(id=i, fence_id=i, place_id=i, shape=shape, valid_from_ms=0) for i, shape in enumerate(circles)
+    ]
+    known = index.FenceIndex(fences)
+    found: collections.defaultdict[tuple[str, str], list[float]] = collections.defaultdict(list)
+    for pings in day.values():
+        rows = [
+            (0, p.time_ms, p.lat_e7, p.lon_e7, track.NONE if p.speed_cms is None else p.speed_cms, track.NONE, 0, 0)
+            for p in pings
+        ]
+        for visit in visits.visits(track.Track.of(*zip(*rows, strict=True)), known, pings[-1].time_ms + CLOSING_MS):
+            if visit.rule is not None:
+                found[pings[0].tracker, ends[visit.place_id].ref].append(visit.enter_ms / 1000)
     return found
 
 

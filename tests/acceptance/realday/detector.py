@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 HALT_S, STOP_MPS, OUT_M, FAR_M = 120.0, 1.5, 50.0, 300.0
-MERGE_S, GAP_MAX_S, SILENCE_S = 600.0, 1800.0, 300.0
+MERGE_S, STILL_S, GAP_MAX_S, SILENCE_S = 600.0, 3600.0, 1800.0, 300.0
 REACH_MPS, REACH_SLACK_M, TELEPORT_M, NEIGHBOUR_S, DOUBTED_MAX = 45.0, 30.0, 60.0, 120.0, 3
 APPROACH_MPS, INWARD_MPS, DROVE_ON_MPS = 3.0, 2.0, 3.0
 DRIVING_MPS, FASTEST_MPS = 12.0, 20.0
@@ -25,6 +25,8 @@ ACCURACY_M = 15.0
 
 RULES = {
     "way": "rule e also wants HALT of time that the way between the fixes does not account for",
+    "several": "rule e takes several slow fixes inside as well as one, if none was moving",
+    "still": "back within an hour is the same visit where it was never seen to move, nor far off",
     "end": "a moving last fix inside is no arrival until the next fix is there (rule d)",
     "causal": "the usual interval is that of the gaps before, not of the whole track, which looks ahead",
     "displacement": "a slow report right after another slow one needs a small displacement, too",
@@ -119,7 +121,8 @@ class _Machine:
         self.entered_s = self.lo_s = self.stood_s = 0.0
         self.first = self.last_in = self.last = -1
         self.run: int | None = None
-        self.any_slow, self.out, self.outs = False, -1, 0
+        self.any_slow, self.all_slow, self.out, self.outs = False, True, -1, 0
+        self.still, self.merge_s = True, MERGE_S
 
     def _whole_silence(self) -> float:
         t = self.track.t
@@ -145,6 +148,8 @@ class _Machine:
             self._inside(i, last)
         elif d[i] - ACCURACY_M > OUT_M:
             self._outside(i, last)
+        if d[i] > 0 and (self.outs or self.state == "out"):
+            self.still &= self.slow[i] and d[i] - ACCURACY_M <= FAR_M
         if "causal" in self.rules:
             usual = statistics.median(self.gaps) if len(self.gaps) >= 5 else 60.0
             self.silence_s = max(SILENCE_S, 3 * usual)
@@ -182,13 +187,14 @@ class _Machine:
             self._enter(i, last)
         self.outs, self.last_in = 0, i
         if self.state != "entering":
+            self.still = True
             return
         t = self.track.t
         if self.slow[i]:
             self.any_slow = True
             self.run = i if self.run is None else self.run
         else:
-            self.run = None
+            self.run, self.all_slow = None, False
         stood = self.run is not None and (
             t[i] - t[self.run] >= HALT_S or (self.run == self.first and t[i] - self.entered_s >= HALT_S)
         )
@@ -201,7 +207,9 @@ class _Machine:
 
     def _enter(self, i: int, last: int | None) -> None:
         t, d, speed = self.track.t, self.track.d, self.track.speed
-        self.state, self.first, self.run, self.any_slow, self.stood_s = "entering", i, None, False, 0.0
+        self.state, self.first, self.run, self.stood_s = "entering", i, None, 0.0
+        self.any_slow, self.all_slow, self.still = False, True, self.still and self.slow[i]
+        self.merge_s = STILL_S if self.still and "still" in self.rules else MERGE_S
         self.lo_s = float(t[i] if last is None else t[last])
         if last is None or t[i] - t[last] > GAP_MAX_S or d[last] <= 0:
             self.entered_s = float(t[i])
@@ -215,8 +223,8 @@ class _Machine:
     def _outside(self, i: int, last: int | None) -> None:
         t = self.track.t
         if self.state == "entering":
-            once = self.any_slow and last == self.first and t[i] - self.lo_s >= 2 * HALT_S
-            if once and ("way" not in self.rules or self.stood_s >= HALT_S):
+            only = self.all_slow if "several" in self.rules else self.any_slow and last == self.first
+            if only and t[i] - self.lo_s >= 2 * HALT_S and ("way" not in self.rules or self.stood_s >= HALT_S):
                 self._arrive()
                 self.exit_s = float(t[i])
             self.state = "out"
@@ -230,8 +238,8 @@ class _Machine:
         self.state, self.exit_s, self.outs = "out", float(self.track.t[self.out]), 0
 
     def _arrive(self) -> None:
-        self.state = "in"
-        if self.entered_s - self.exit_s >= MERGE_S:
+        self.state, self.still = "in", True
+        if self.entered_s - self.exit_s >= self.merge_s:
             self.found.append(self.entered_s)
 
     def end(self) -> list[float]:
