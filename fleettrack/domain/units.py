@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MS = dt.timedelta(milliseconds=1)
 
 
 def utc(ms: int) -> dt.datetime:
@@ -14,5 +15,4 @@ def utc(ms: int) -> dt.datetime:
 
 def to_ms(moment: dt.datetime) -> int:
     """Return milliseconds since 1970 of an aware datetime, exactly."""
-    delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+    return (moment - _EPOCH) // _MS

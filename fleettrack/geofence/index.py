@@ -38,6 +38,10 @@ class FenceIndex:
         self._by_place: dict[int, list[int]] = collections.defaultdict(list)
         for i, fence in enumerate(self.fences):
             self._by_place[fence.place_id].append(i)
+        self._endless: dict[int, list[shapes.Fence]] = collections.defaultdict(list)
+        for fence in self.fences:
+            if fence.valid_to_ms is None:
+                self._endless[fence.place_id].append(fence)
         self._stack()
 
     def _lay_out(self, previous: FenceIndex | None) -> list[planar.Layout]:
@@ -120,6 +124,9 @@ class FenceIndex:
     def bare_from(self, place_id: int, time_ms: int) -> int | None:
         """Return from when on, at or after a time, a place has no fence at all; None where it always has one."""
         at = time_ms
+        for fence in self._endless.get(place_id, ()):  # nearly all fences: this is asked for every fix at a place
+            if fence.valid_from_ms <= time_ms:
+                return None
         while ends := [self.fences[i].valid_to_ms for i in self.in_force(place_id, at)]:
             known = [end for end in ends if end is not None]
             if len(known) < len(ends):

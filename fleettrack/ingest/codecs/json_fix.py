@@ -75,7 +75,7 @@ def convert(
     problem = quantities.time_problem(time_ms, reference_ms)
     if problem:
         raise decoder.Refusal("time_range", problem)
-    course = _known("course", ping.course, 10, 3600)
+    course = None if ping.course is None else _known("course", ping.course, 10, 3600)
     return fix.Fix(
         tracker=_text(ping.tracker, "tracker") or tracker,
         time_ms=time_ms,
@@ -83,15 +83,27 @@ def convert(
         lon_e7=lon,
         speed_cms=_speed(ping),
         course_ddeg=None if course is None else course % 3600,
-        altitude_dm=_number("altitude_m", ping.altitude_m, 10, quantities.ALTITUDE_LIMIT_DM),
-        accuracy_dm=_known("accuracy_m", ping.accuracy_m, 10, quantities.ACCURACY_LIMIT_DM),
-        hdop_centi=_known("hdop", ping.hdop, 100, quantities.HDOP_LIMIT_CENTI) or None,  # an HDOP of 0 does not exist
-        satellites=_known("satellites", ping.satellites, 1, quantities.SATELLITES_LIMIT),
-        battery_pct=_known("battery_pct", ping.battery_pct, 1, 100),
+        **_beside(ping),
         flags=int(fix.Flag.ZERO) if lat == 0 == lon else 0,
         ping_id=_text(str(ping.id), "id") if ping.id is not None else None,
         attributes=_attributes(ping.sensors, unknown),
     )
+
+
+def _beside(ping: Ping) -> dict[str, int | None]:
+    """Return what else was measured: of the few fields that most senders leave out, only those that are there."""
+    found: dict[str, int | None] = {}
+    if ping.altitude_m is not None:
+        found["altitude_dm"] = _number("altitude_m", ping.altitude_m, 10, quantities.ALTITUDE_LIMIT_DM)
+    if ping.accuracy_m is not None:
+        found["accuracy_dm"] = _known("accuracy_m", ping.accuracy_m, 10, quantities.ACCURACY_LIMIT_DM)
+    if ping.hdop is not None:  # an HDOP of 0 does not exist
+        found["hdop_centi"] = _known("hdop", ping.hdop, 100, quantities.HDOP_LIMIT_CENTI) or None
+    if ping.satellites is not None:
+        found["satellites"] = _known("satellites", ping.satellites, 1, quantities.SATELLITES_LIMIT)
+    if ping.battery_pct is not None:
+        found["battery_pct"] = _known("battery_pct", ping.battery_pct, 1, 100)
+    return found
 
 
 def _degrees(value: float | None, name: str, most: int) -> int:
@@ -129,6 +141,9 @@ def _no_time(value: object) -> NoReturn:
 
 
 def _speed(ping: Ping) -> int | None:
+    if ping.speed_kmh is None and ping.speed_kn is None:
+        mps = ping.speed_mps
+        return None if mps is None else _known("speed_mps", mps, quantities.CMS_PER_MPS, quantities.SPEED_LIMIT_CMS)
     given = [
         (name, value, factor)
         for name, value, factor in (
@@ -143,14 +158,12 @@ def _speed(ping: Ping) -> int | None:
     return _known(*given[0], quantities.SPEED_LIMIT_CMS) if given else None
 
 
-def _known(name: str, value: float | None, factor: float, limit: int) -> int | None:
+def _known(name: str, value: float, factor: float, limit: int) -> int | None:
     """Return a quantity in stored units; senders write a negative number for unknown."""
-    return None if value is None or value < 0 else _number(name, value, factor, limit)
+    return None if value < 0 else _number(name, value, factor, limit)
 
 
-def _number(name: str, value: float | None, factor: float, limit: int) -> int | None:
-    if value is None:
-        return None
+def _number(name: str, value: float, factor: float, limit: int) -> int:
     stored = quantities.scaled(value, factor, limit)
     if stored is None:
         raise decoder.Refusal("number", f"{name} is {value:g}, which nobody can have measured.")
