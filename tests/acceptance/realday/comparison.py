@@ -72,15 +72,15 @@ def compare(script: Path, day: capmetro.Day, ends: Sequence[routes.Place], found
     """Run the reference on every vehicle and fence that have met."""
     detect = detector.reference(script)
     told, met = Compared(), set()
-    for name, track in _tracks(day, ends):
+    for name, seen in _tracks(day, ends):
         met.add(name)
-        expected, ours = detect(track), sorted(found.get(name, []))
+        expected, ours = detect(seen), sorted(found.get(name, []))
         told.reference += len(expected)
         told.ours += len(ours)
         told.same += _matches(expected, ours)
         if detector.same(expected, ours, TOLERANCE_S):
             continue
-        causes = detector.explain(track, ours, TOLERANCE_S)
+        causes = detector.explain(seen, ours, TOLERANCE_S)
         if causes is None:
             told.unexplained.append(f"{name}: {expected} by the reference, {ours} by the service")
         else:
