@@ -80,10 +80,11 @@ def prepare(trucks: list[Truck]) -> tuple[trial.Trial, dict[trial.Pair, list[tri
     inside: dict[trial.Pair, list[trial.Span]] = {}
     for number, truck in enumerate(trucks):
         halts = _stays(truck, HALT_RADIUS_M, HALT_S)
+        middles = _middles(truck, halts)
         for place, centre in enumerate(centres):
             within = np.hypot(*(truck.metres - centre).T) <= DISC_M
             if within.any():
-                truth[number, place] = list(_visits(truck, centre, within, halts))
+                truth[number, place] = list(_visits(truck, within, halts[np.hypot(*(middles - centre).T) <= DISC_M]))
                 inside[number, place] = [(float(truck.time[a]), float(truck.time[b])) for a, b in _runs(within)]
     return trial.Trial(track.Track(*columns), FenceIndex(fences), truth), inside
 
@@ -113,9 +114,10 @@ def _track(number: int, truck: Truck, grid: pyproj.Transformer) -> track.Track:
     )
 
 
-def _stays(truck: Truck, radius_m: float, least_s: float) -> list[tuple[int, int]]:
-    """Return the runs of fixes within a radius of their first one that last so long."""
-    found, i, count = [], 0, len(truck.time)
+def _stays(truck: Truck, radius_m: float, least_s: float) -> earth.Ints:
+    """Return first and last index (n, 2) of the runs of fixes within a radius of their first one that last so long."""
+    found: list[tuple[int, int]] = []
+    i, count = 0, len(truck.time)
     while i < count - 1:
         away = np.hypot(*(truck.metres[i:] - truck.metres[i]).T) > radius_m
         j = i + int(away.argmax()) - 1 if away.any() else count - 1
@@ -123,24 +125,24 @@ def _stays(truck: Truck, radius_m: float, least_s: float) -> list[tuple[int, int
             found.append((i, j))
             i = j
         i += 1
-    return found
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def _middles(truck: Truck, runs: earth.Ints) -> earth.Floats:
+    """Return the (n, 2) medians of runs of fixes."""
+    return np.array([np.median(truck.metres[i : j + 1], axis=0) for i, j in runs.tolist()]).reshape(-1, 2)
 
 
 def _discs(trucks: list[Truck]) -> earth.Floats:
     """Return the middles of the clusters of stays."""
-    middles = [np.median(t.metres[i : j + 1], axis=0) for t in trucks for i, j in _stays(t, STAY_RADIUS_M, STAY_S)]
-    points = np.array(middles)
+    points = np.concatenate([_middles(truck, _stays(truck, STAY_RADIUS_M, STAY_S)) for truck in trucks])
     return clusters.centres(points, clusters.dbscan(points, CLUSTER_M, CLUSTER_STAYS))
 
 
-def _visits(
-    truck: Truck, centre: earth.Floats, within: earth.Bools, halts: list[tuple[int, int]]
-) -> Iterator[trial.Span]:
-    """Yield each halt whose middle is inside, widened to the whole run inside; close ones are one visit."""
+def _visits(truck: Truck, within: earth.Bools, halts: earth.Ints) -> Iterator[trial.Span]:
+    """Yield each halt, widened to the whole run inside; close ones are one visit."""
     known: trial.Span | None = None
-    for i, j in halts:
-        if np.hypot(*(np.median(truck.metres[i : j + 1], axis=0) - centre)) > DISC_M:
-            continue
+    for i, j in halts.tolist():
         while i > 0 and within[i - 1]:
             i -= 1
         while j + 1 < len(within) and within[j + 1]:

@@ -13,6 +13,7 @@ from fleettrack.domain.fix import Flag
 from fleettrack.geofence import clock, fold, reference, state, track
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.state import EMPTY
+from fleettrack.geofence.visit import Visit
 from fleettrack.geofence.visits import visits
 
 World = tuple[FenceIndex, track.Track]
@@ -61,6 +62,30 @@ def test_batches_and_restarts_change_nothing(world: World, cuts: list[int]) -> N
     assert states == whole.states
     assert told == worlds.by_key(whole.visits)
     assert flags.tolist() == whole.flags.tolist()
+
+
+@given(worlds.worlds(), st.integers(1, 4))
+def test_a_visit_arrives_at_most_once_and_before_the_next_at_its_place(world: World, size: int) -> None:
+    index, fixes = world
+    times = np.unique(fixes.time_ms)
+    states: dict[int, state.TrackerState] = {}
+    told: dict[tuple[int, int], list[Visit]] = {}
+    for first in range(0, len(times), size):
+        result = fold.advance(states, fixes[np.isin(fixes.time_ms, times[first : first + size])], index)
+        states |= result.states
+        for visit in result.visits.get(1, []):
+            told.setdefault(visit.key, []).append(visit)
+    for story in told.values():
+        arrivals = [(visit.rule, visit.confirmed_ms) for visit in story if visit.rule]
+        assert len(set(arrivals)) <= 1
+        assert [visit.rule is None for visit in story] == sorted((visit.rule is None for visit in story), reverse=True)
+    arrived = sorted(
+        (story[-1] for story in told.values() if story[-1].rule), key=lambda v: (v.place_id, v.first_in_ms)
+    )
+    for one, after in itertools.pairwise(arrived):
+        if one.place_id == after.place_id:
+            assert one.exit_ms is not None
+            assert one.exit_ms <= after.enter_ms
 
 
 @given(worlds.worlds(), st.integers(0, 40))
