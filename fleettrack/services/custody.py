@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fleettrack.domain import custody, ledger_diff, units
 from fleettrack.domain import journey as journeys_domain
@@ -38,6 +38,11 @@ class Custody:
         """Return the consignments whose custody these fixes can change without any visit."""
         watches = await journeys.watched(connection, set(columns.tracker_id.tolist()))
         return known.fired(watches, columns, index) if watches else set()
+
+    async def watching(self, connection: database.Connection, places: Mapping[int, int]) -> set[int]:
+        """Return the consignments that wait for a tracker to be far from one of these places, from its time (ms) on."""
+        found = [await journeys.watching_place(connection, place_id, ms) for place_id, ms in places.items()]
+        return set[int]().union(*found)
 
     async def rerun(self, connection: database.Connection, consignments: Iterable[int], index: FenceIndex) -> None:
         """Run these journeys on what is known now; append the differences to the ledger."""

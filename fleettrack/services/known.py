@@ -60,12 +60,13 @@ async def _observe(connection: database.Connection, plan: consignment.Known, ind
     apart: list[consignment.Apart] = []
     if len(trackers) > 1:
         silences = await journeys.silences(connection, trackers, since, SILENT_MS)
-        apart = await _apart(connection, plan, trackers, index)
-        goods = {a.tracker_id for a in plan.assignments if a.level != "vehicle"}
+        apart, near = await _apart(connection, plan, trackers, index)
+        always = _silence_matters(plan)
         watches += [
             journeys.Watch(tracker_id=t, consignment_id=plan.consignment.id, place_id=None, since_ms=since)
-            for t in sorted(goods)
+            for t in sorted(always)
         ]
+        watches += [w for w in near if w.tracker_id not in always]
     beyond, departures = await _beyond(connection, plan, index)
     named = {(o, f.event_ms) for f in plan.facts for objects in f.objects.values() for o in objects}
     named |= {(a.object_id, a.from_ms) for a in plan.assignments if a.object_id is not None}
@@ -77,24 +78,47 @@ async def _observe(connection: database.Connection, plan: consignment.Known, ind
         beyond=tuple(beyond),
         homes=tuple(await journeys.homes(connection, plan.consignment.id, named)),
     )
-    return Gathered(known=known, watches=(*watches, *departures))
+    return Gathered(known=known, watches=tuple(dict.fromkeys((*watches, *departures))))
+
+
+def _silence_matters(plan: consignment.Known) -> set[int]:
+    """Return the trackers that keep others from speaking as long as they are not silent."""
+    found, on_vehicle = set[int](), defaultdict[int, set[int]](set)
+    for a in plan.assignments:
+        if a.level != "vehicle":
+            found.add(a.tracker_id)
+        elif a.vehicle_id is not None:
+            on_vehicle[a.vehicle_id].add(a.tracker_id)
+    return found.union(*(some for some in on_vehicle.values() if len(some) > 1))
 
 
 async def _apart(
     connection: database.Connection, plan: consignment.Known, trackers: list[int], index: FenceIndex
-) -> list[consignment.Apart]:
-    """Return how far the other trackers were from the place of each visit when it was entered."""
-    wanted = [(v, t) for v in plan.visits for t in trackers if t != v.tracker_id]
+) -> tuple[list[consignment.Apart], list[journeys.Watch]]:
+    """Return how far the other trackers were from each stop that was entered, and a watch on what tells of that."""
+    stops = {s.place_id for s in plan.consignment.stops}
+    wanted = [(v, t) for v in plan.visits if v.place_id in stops for t in trackers if t != v.tracker_id]
     if not wanted:
-        return []
+        return [], []
+    watches = [
+        journeys.Watch(
+            tracker_id=t,
+            consignment_id=plan.consignment.id,
+            place_id=None,
+            since_ms=v.hi_ms - NEAR_MS,
+            until_ms=v.hi_ms,
+        )
+        for v, t in wanted
+    ]
     near = await journeys.near_time(connection, [(t, v.hi_ms) for v, t in wanted], NEAR_MS)
-    return [
+    found = [
         consignment.Apart(
             visit_id=v.id, tracker_id=t, metres=index.nearest(index.in_force(v.place_id, v.hi_ms), *near[i])
         )
         for i, (v, t) in enumerate(wanted)
         if i in near and index.in_force(v.place_id, v.hi_ms)
     ]
+    return found, watches
 
 
 async def _beyond(
@@ -108,17 +132,17 @@ async def _beyond(
             if any(_seen_there(v, tracker_id, place_id, since, until) for v in plan.visits):
                 continue
             hit = await _first_beyond(connection, tracker_id, place_id, since, until, index)
-            watches.append(
-                journeys.Watch(
-                    tracker_id=tracker_id,
-                    consignment_id=plan.consignment.id,
-                    place_id=place_id,
-                    since_ms=since,
-                    until_ms=hit.time_ms if hit else until,
-                )
+            watch = journeys.Watch(
+                tracker_id=tracker_id,
+                consignment_id=plan.consignment.id,
+                place_id=place_id,
+                since_ms=since,
+                until_ms=hit.time_ms if hit else until,
             )
-            if hit:
+            watches.append(watch)
+            if hit:  # any fix since the one before narrows the time in which they left
                 found.append(hit)
+                watches.append(msgspec.structs.replace(watch, place_id=None, since_ms=hit.before_ms))
     return found, watches
 
 

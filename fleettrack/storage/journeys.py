@@ -23,7 +23,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
     tracker_id: int
     consignment_id: int
-    place_id: int | None  # left for good when further than 1 km from it; None: watched for silence
+    place_id: int | None  # left for good when further than 1 km from it; None: any usable fix counts
     since_ms: int
     until_ms: int | None = None
 
@@ -54,6 +54,12 @@ async def watched(connection: database.Connection, tracker_ids: Iterable[int]) -
     """Return the watches on these trackers."""
     rows = await _fetch(connection, "watched", trackers=arrays.int8s(tracker_ids))
     return [Watch(tracker_id=t, consignment_id=c, place_id=p or None, since_ms=s, until_ms=u) for t, c, p, s, u in rows]
+
+
+async def watching_place(connection: database.Connection, place_id: int, since_ms: int) -> set[int]:
+    """Return the consignments with a watch on leaving a place that begins at a time or later."""
+    rows = await _fetch(connection, "watching_place", place=place_id, since=units.utc(since_ms))
+    return {row[0] for row in rows}
 
 
 async def set_watches(connection: database.Connection, ids: Sequence[int], watches: Sequence[Watch]) -> None:

@@ -127,7 +127,8 @@ class Pipeline:
             for box in fences.boxes(index, place_id):
                 for tracker_id in await visits.near_place(connection, place_id, from_ms, box):
                     since[tracker_id] = min(from_ms, since.get(tracker_id, from_ms))
-        return await self._refold(connection, since, index)
+        concerned = await self._refold(connection, since, index)
+        return concerned | await self._custody.watching(connection, places)
 
     async def refold_silences(self, connection: database.Connection, since_ms: int) -> set[int]:
         """Fold again the trackers at a place that were heard since a time (ms); return the consignments concerned."""

@@ -139,4 +139,7 @@ DELETE FROM watch WHERE consignment_id = ANY(%(ids)s::bigint[])
 INSERT INTO watch (tracker_id, consignment_id, place_id, since, until)
 SELECT * FROM unnest(%(trackers)s::bigint[], %(consignments)s::bigint[], %(places)s::bigint[],
     %(since)s::timestamptz[], %(until)s::timestamptz[])
-ON CONFLICT DO NOTHING
+
+-- :name watching_place
+-- Consignments that wait for a tracker to be far from a place, as its fences are from a time on.
+SELECT DISTINCT consignment_id FROM watch WHERE place_id = %(place)s::bigint AND since >= %(since)s::timestamptz

@@ -178,8 +178,10 @@ CREATE INDEX assignment_consignment_by_consignment ON assignment_consignment (co
 CREATE TABLE watch (
     tracker_id bigint NOT NULL REFERENCES tracker,
     consignment_id bigint NOT NULL REFERENCES consignment,
-    place_id bigint NOT NULL DEFAULT 0,  -- 0: watched for silence, else for leaving this place
+    place_id bigint NOT NULL DEFAULT 0,  -- 0: any fix counts, else one far from this place
     since timestamptz NOT NULL,
-    until timestamptz,  -- fixes after it change nothing
-    PRIMARY KEY (tracker_id, consignment_id, place_id)
+    until timestamptz  -- fixes after it change nothing
 );
+CREATE INDEX watch_tracker ON watch (tracker_id);
+CREATE INDEX watch_consignment ON watch (consignment_id);
+CREATE INDEX watch_place ON watch (place_id, since) WHERE place_id <> 0;
