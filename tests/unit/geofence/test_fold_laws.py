@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fleettrack.domain.fix import Flag
-from fleettrack.geofence import clock, fold, reference, state, track
+from fleettrack.geofence import clock, fold, reference, rules, state, track
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.state import EMPTY
 from fleettrack.geofence.visit import Visit
@@ -188,14 +188,26 @@ def test_visits_are_in_order_and_have_their_evidence(world: World) -> None:
             assert visit.exit_lo_ms <= visit.exit_ms == visit.exit_hi_ms <= visit.last_ms
 
 
+def _each_state(fixes: track.Track, index: FenceIndex) -> list[state.Good]:
+    """Every fix that was believed."""
+    states, _, _ = reference.fold(EMPTY, fixes, index)
+    return [after.last for after in states if after.last]
+
+
 @given(worlds.worlds())
 def test_no_arrival_without_a_slow_a_repeated_or_a_last_fix_inside(world: World) -> None:
     index, fixes = world
+    keys = zip(fixes.time_ms.tolist(), fixes.lat_e7.tolist(), fixes.lon_e7.tolist(), strict=True)
+    reported = dict(zip(keys, fixes.speed_cms.tolist(), strict=True))
+    believed = sorted({kept.time_ms for kept in _each_state(fixes, index)})
     for visit in visits(fixes, index, end(fixes)):
         if visit.rule is None:
             continue
         inside = [spot for spot in visit.deciding if spot[0] >= visit.first_in_ms]
-        assert visit.rule in "dbe" or len(inside) > 1
+        slow = any(reported[spot] < rules.STANDING_CMS for spot in inside)  # or without a report, as by displacement
+        after = min((time for time in believed if time > inside[-1][0]), default=end(fixes))
+        assert slow or len(inside) > 1 or after - inside[-1][0] >= 300_000
+        assert slow or visit.rule in "cd"
         pinned = [i for i, f in enumerate(index.fences) if f.id in visit.fence_ids]
         assert all(index.nearest(pinned, lat, lon) <= 0 for _, lat, lon in inside)
 
