@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import uvloop
 
 from fleettrack import bootstrap, config, log
 from fleettrack.cli import options
+
+GC_AFTER = 50_000  # new objects between two looks for cycles: a batch makes many, and hardly a cycle
 
 
 @click.command("serve", epilog="Example: fleettrack serve --data-dir ./data --port 8080 --nmea-port 5000")
@@ -42,6 +45,8 @@ def command(
         nmea_udp_port=nmea_udp_port,
     )
     log.setup(settings.log_level, json=settings.log_json)
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(GC_AFTER)
     uvloop.run(_run(settings))
 
 
