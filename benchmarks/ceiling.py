@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-BATCH = 5_000
+from fleettrack.services.track import batcher
+
+BATCH = batcher.BATCH_MESSAGES  # as large as the service makes them under full load
 
 Columns = Mapping[str, npt.NDArray[Any]]
 """By name, in stored units, times in ms since 1970; a column that is left out is NULL in every row."""

@@ -32,7 +32,7 @@ FIRST_ROUNDS = 20  # sent before the measuring
 BEFORE_NOW_S = 270.0  # the last report is 110 s ahead of now: 10 less than what makes a fix doubtful
 HABITS = fleet.Habits(hop_m=1_000.0, stand_s=(110.0, 140.0))
 RULES = {"halt_s": 20.0}
-CONNECTIONS = 8
+CONNECTIONS = 8  # unless told otherwise
 
 Say = Callable[[str], None]
 Encode = Callable[[fleet.Pings, Sequence[str]], list[bytes]]
@@ -59,7 +59,9 @@ class Stage:
         self._group = 0
         world.fill(running.dsn, self._ground, RULES)
 
-    def repeat(self, encode: Encode, send: Callable[[list[list[bytes]]], float]) -> Repetition:
+    def repeat(
+        self, encode: Encode, send: Callable[[list[list[bytes]]], float], connections: int = CONNECTIONS
+    ) -> Repetition:
         """Measure once; `send` takes the messages by connection and returns seconds."""
         now = time.time()
         trucks = fleet.mixed(self._ground, TRUCKS, HABITS, now - BEFORE_NOW_S, self._random)
@@ -70,8 +72,8 @@ class Stage:
         pings = fleet.rounds(trucks, float(int(now - BEFORE_NOW_S)), CADENCE_S, ROUNDS, self._random)
         first = FIRST_ROUNDS * TRUCKS
         rate = self._below.rate(_columns(pings[first:], enlisted))
-        send(_by_connection(pings[:first], encode(pings[:first], enlisted.identities)))
-        seconds = send(_by_connection(pings[first:], encode(pings[first:], enlisted.identities)))
+        send(_by_connection(pings[:first], encode(pings[:first], enlisted.identities), connections))
+        seconds = send(_by_connection(pings[first:], encode(pings[first:], enlisted.identities), connections))
         visits, entries = self._check(enlisted, len(pings))
         return Repetition(figure=(len(pings) - first) / seconds, ceiling=rate, visits=visits, entries=entries)
 
@@ -127,11 +129,11 @@ def measured(on: Stage, name: str, count: int, target: float, once: Callable[[],
     )
 
 
-def _by_connection(pings: fleet.Pings, messages: list[bytes]) -> list[list[bytes]]:
+def _by_connection(pings: fleet.Pings, messages: list[bytes], connections: int) -> list[list[bytes]]:
     """Deal messages out by truck, so that each truck's stay in order."""
-    dealt: list[list[bytes]] = [[] for _ in range(CONNECTIONS)]
+    dealt: list[list[bytes]] = [[] for _ in range(connections)]
     for truck, message in zip(pings.truck.tolist(), messages, strict=True):
-        dealt[truck % CONNECTIONS].append(message)
+        dealt[truck % connections].append(message)
     return dealt
 
 

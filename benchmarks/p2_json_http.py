@@ -11,6 +11,7 @@ TITLE = "JSON over HTTP in batches of 500, durable"
 TARGET = 0.30
 REPETITIONS = 5
 PINGS = 500
+CONNECTIONS = 64  # gateways, each with one request on its way: what they hold together fills a batch
 PATH = "/api/v1/positions"
 
 
@@ -21,8 +22,8 @@ def run(cache: Path, say: Callable[[str], None]) -> list[results.Part]:
         def send(messages: list[list[bytes]]) -> float:
             return service.drive("http", on.service.port, [_stream(m, on.service.token) for m in messages])
 
-        ingest.measured(on, "warm-up", 1, TARGET, lambda: on.repeat(wire.json_pings, send))
-        part = ingest.measured(on, "JSON", REPETITIONS, TARGET, lambda: on.repeat(wire.json_pings, send))
+        ingest.measured(on, "warm-up", 1, TARGET, lambda: on.repeat(wire.json_pings, send, CONNECTIONS))
+        part = ingest.measured(on, "JSON", REPETITIONS, TARGET, lambda: on.repeat(wire.json_pings, send, CONNECTIONS))
     return [part]
 
 
