@@ -34,10 +34,15 @@ class Custody:
                 await exceptions.propose(connection, change.id, await journeys.affected(connection, _spans([change])))
         return await journeys.affected(connection, _spans([c for c in changes if not c.held]))
 
-    async def watched(self, connection: database.Connection, columns: positions.Columns, index: FenceIndex) -> set[int]:
-        """Return the consignments whose custody these fixes can change without any visit."""
+    async def watched(
+        self, connection: database.Connection, columns: positions.Columns, late: Mapping[int, int], index: FenceIndex
+    ) -> set[int]:
+        """Return the consignments whose custody these fixes can change without any visit.
+
+        `late`: the trackers of which earlier fixes may be judged otherwise now, and from when (ms) on.
+        """
         watches = await journeys.watched(connection, set(columns.tracker_id.tolist()))
-        return known.fired(watches, columns, index) if watches else set()
+        return known.fired(watches, columns, late, index) if watches else set()
 
     async def watching(self, connection: database.Connection, places: Mapping[int, int]) -> set[int]:
         """Return the consignments that wait for a tracker to be far from one of these places, from its time (ms) on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -132,17 +132,17 @@ async def _beyond(
             if any(_seen_there(v, tracker_id, place_id, since, until) for v in plan.visits):
                 continue
             hit = await _first_beyond(connection, tracker_id, place_id, since, until, index)
-            watch = journeys.Watch(
-                tracker_id=tracker_id,
-                consignment_id=plan.consignment.id,
-                place_id=place_id,
-                since_ms=since,
-                until_ms=hit.time_ms if hit else until,
+            watches.append(
+                journeys.Watch(
+                    tracker_id=tracker_id,
+                    consignment_id=plan.consignment.id,
+                    place_id=place_id,
+                    since_ms=since,
+                    until_ms=hit.time_ms if hit else until,
+                )
             )
-            watches.append(watch)
-            if hit:  # any fix since the one before narrows the time in which they left
+            if hit:
                 found.append(hit)
-                watches.append(msgspec.structs.replace(watch, place_id=None, since_ms=hit.before_ms))
     return found, watches
 
 
@@ -213,11 +213,20 @@ def place_distance(
     return np.min(each, axis=0) if each else np.full(points.shape[1], np.inf)
 
 
-def fired(watches: Iterable[journeys.Watch], columns: positions.Columns, index: FenceIndex) -> set[int]:
-    """Return the consignments whose watch one of these fixes sets off."""
+def fired(
+    watches: Iterable[journeys.Watch], columns: positions.Columns, late: Mapping[int, int], index: FenceIndex
+) -> set[int]:
+    """Return the consignments whose watch one of these fixes sets off.
+
+    A fix far from the place does. A late one does wherever it is: it may be the last before the departure, and what
+    its neighbours said of later fixes may hold no longer.
+    """
     hit = set()
     usable = columns.flags & DOUBT == 0
     for w in watches:
+        if w.place_id is not None and w.tracker_id in late and (w.until_ms is None or late[w.tracker_id] <= w.until_ms):
+            hit.add(w.consignment_id)
+            continue
         mine = usable & (columns.tracker_id == w.tracker_id) & (columns.fix_time >= w.since_ms)
         if w.until_ms is not None:
             mine &= columns.fix_time <= w.until_ms

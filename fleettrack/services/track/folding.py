@@ -61,7 +61,7 @@ class Folder:
 
         `held` are the states of its trackers; `foreseen` is the fold of just these columns, where it is known.
         """
-        again = _late(seen.columns, seen.again_from, held)
+        again = late(seen.columns, seen.again_from, held)
         starts, fixes = await self._starts(connection, seen, held, again)
         result = visit_fold.advance(starts, fixes, index) if foreseen is None else foreseen
         steps = await self._steps(connection, result, starts, held, again, index)
@@ -233,14 +233,12 @@ def foresee(
     held: Mapping[int, visits.State], columns: positions.Columns, index: FenceIndex
 ) -> visit_fold.FoldResult | None:
     """Return the fold of these rows if all of them are new; None where one comes late, and may be known."""
-    if _late(columns, {}, held):
+    if late(columns, {}, held):
         return None
     return visit_fold.advance({t: s.fold for t, s in held.items()}, _track(columns), index)
 
 
-def _late(
-    columns: positions.Columns, again_from: Mapping[int, int], held: Mapping[int, visits.State]
-) -> dict[int, int]:
+def late(columns: positions.Columns, again_from: Mapping[int, int], held: Mapping[int, visits.State]) -> dict[int, int]:
     """Return the trackers to be folded again, each from the earliest time at which something changed."""
     again = dict(again_from)
     ids, times = columns.tracker_id, columns.fix_time

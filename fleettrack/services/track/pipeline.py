@@ -92,7 +92,8 @@ class Pipeline:
             seen = _seen(columns, known, changed, frozenset(batch.history))
             changes = await self._folder.fold(connection, seen, held, index, None if known else foreseen)
             concerned = await self._custody.concerned(connection, changes)
-            concerned |= await self._custody.watched(connection, seen.columns, index)
+            late = folding.late(seen.columns, seen.again_from, held)
+            concerned |= await self._custody.watched(connection, seen.columns, late, index)
         if batch.held:
             await trackers.hold(connection, batch.held)
         if batch.refused:
