@@ -65,3 +65,13 @@ def test_a_fence_of_the_pickup_drawn_wider_afterwards(template: dict[str, str]) 
     *deeds, wider = stories.deeds(story)
     fixes = [[seen(5, BEYOND)], [seen(30, AWAY)]]
     assert left(template, story, [*deeds, wider, *fixes], [*deeds, *fixes, wider]) == [(5, 30)]
+
+
+def test_a_late_fix_of_the_vehicle_far_from_where_the_goods_arrived(template: dict[str, str]) -> None:
+    """The goods' own tracker arrives; that the vehicle was elsewhere is known later, and told all the same."""
+    story = PLAIN | {"planned": ("V1", None), "on": ("C1", "V1")}
+    deeds, way = stories.deeds(story), ground.drive("T1", [("A", 300), ("B", 420)])
+    vehicle = ground.drive("T2", [("A", 300)])
+    arrived = next(f for f in way if (f.lat_e7, f.lon_e7) == (471_000_000, 82_000_000))
+    elsewhere = ground.at("T2", arrived.time_ms - stories.MINUTE_MS, 47.05, 8.3, 15.0)
+    assert left(template, story, [*deeds, [*vehicle, *way, elsewhere]], [*deeds, [*vehicle, *way], [elsewhere]]) == []
