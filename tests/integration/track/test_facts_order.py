@@ -13,6 +13,7 @@ import databases
 import ground
 import hypothesis
 import outcomes
+import pytest
 import stories
 
 from fleettrack.domain import fix, units
@@ -20,6 +21,7 @@ from fleettrack.services import tracing
 from fleettrack.services.tracing import lives
 from fleettrack.services.track import delivery
 
+TIMEOUT_S = 400  # many small databases, on cores that are shared
 REPEATED = 0.2  # of the fixes come twice
 SETTLED = 0.1  # so often the clock is asked after a step
 ASKED = 0.15  # so often questions are asked after a step
@@ -133,7 +135,8 @@ def mixed(deeds: Sequence[stories.Deed], batches: Sequence[list[fix.Fix]], rng: 
     return [step for _, step in sorted(points, key=lambda point: point[0])]
 
 
-@hypothesis.settings(max_examples=25, suppress_health_check=list(hypothesis.HealthCheck))
+@pytest.mark.timeout(TIMEOUT_S)
+@hypothesis.settings(max_examples=20, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(story=stories.stories, seed=hypothesis.strategies.integers(0, 2**32))
 def test_facts_and_fixes_in_any_order_end_the_same(template: dict[str, str], story: stories.Story, seed: int) -> None:
     rng = random.Random(seed)
@@ -148,7 +151,8 @@ def test_facts_and_fixes_in_any_order_end_the_same(template: dict[str, str], sto
     outcomes.assert_same(expected.outcome, found.outcome)
 
 
-@hypothesis.settings(max_examples=10, suppress_health_check=list(hypothesis.HealthCheck))
+@pytest.mark.timeout(TIMEOUT_S)
+@hypothesis.settings(max_examples=6, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(story=stories.stories, seed=hypothesis.strategies.integers(0, 2**32))
 def test_facts_after_all_fixes_end_the_same(template: dict[str, str], story: stories.Story, seed: int) -> None:
     """Nothing is known when the fixes come: they are held, and adopted when the trackers are claimed."""
