@@ -11,11 +11,15 @@ TIMEOUT_S = 300.0
 
 
 class Client:
-    """Posts one body after the other."""
+    """Posts one body after the other. To be closed."""
 
     def __init__(self, port: int, token: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
         self._token = token
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def post(self, path: str, body: object, *, status: int = 200, kind: str = "application/json") -> Any:
         """Return the answer; anything but the expected status is an error. Bytes go as they are, the rest as JSON."""

@@ -41,8 +41,11 @@ Say = Callable[[str], None]
 
 def run(cache: Path, say: Say) -> list[results.Part]:
     """Measure arrivals of large and small consignments turn by turn, then the receipts of the large ones."""
-    with _database(cache, say) as (folder, dsn), service.running(folder, dsn) as running:
-        client = Client(running.port, running.token)
+    with (
+        _database(cache, say) as (folder, dsn),
+        service.running(folder, dsn) as running,
+        contextlib.closing(Client(running.port, running.token)) as client,
+    ):
         for number in SMALL_NUMBERS[:WARM_UP]:
             _arrive(client, dsn, number)
         pairs = list(zip(LARGE_NUMBERS, SMALL_NUMBERS[WARM_UP:], strict=True))
@@ -162,8 +165,7 @@ def _version() -> str:
 
 
 def _fill(folder: Path, dsn: str, say: Say) -> None:
-    with service.running(folder, dsn) as running:
-        client = Client(running.port, running.token)
+    with service.running(folder, dsn) as running, contextlib.closing(Client(running.port, running.token)) as client:
         for ref in ("SHIPPER", "CARRIER", "RECEIVER"):
             client.post("/parties", {"ref": ref, "name": ref}, status=201)
         for ref, (lat, lon), party in (("A", A, "SHIPPER"), ("B", B, "RECEIVER")):

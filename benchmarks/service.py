@@ -60,6 +60,8 @@ def running(data_dir: Path, database_url: str | None = None) -> Iterator[Service
     finally:
         process.terminate()
         process.wait(STOP_LIMIT_S)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 async def _token(dsn: str) -> str:
