@@ -68,6 +68,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     to_ms: int | None = None
     object_id: int | None = None  # level unit
     vehicle_id: int | None = None  # level vehicle
+    identity: str = ""  # of the tracker: its number hangs on when it was registered
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):

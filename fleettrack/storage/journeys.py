@@ -143,6 +143,7 @@ def _assignment(r: Sequence[Any]) -> consignment.Assignment:
         to_ms=_ms(r[2].upper),
         object_id=r[3],
         vehicle_id=r[4],
+        identity=r[5],
     )
 
 

@@ -56,7 +56,7 @@ def _still_to_come(trip: passage.Passage, stop: consignment.Stop, at_ms: int) ->
         for v in trip.seen.visits.get(w.tracker_id, ())
         if v.place_id in places and w.from_ms <= v.enter_ms < w.to_ms and at_ms <= v.enter_ms
     ]
-    first = min(visits, key=lambda v: (v.enter_ms, v.id), default=None)
+    first = min(visits, key=world.in_order, default=None)
     return first is not None and first.place_id == stop.place_id
 
 

@@ -17,6 +17,7 @@ class Watch(NamedTuple):
 
     rank: int
     newness: int  # -from_ms: of two on the same thing the one put on last
+    identity: str  # of two put on at one time any, but always the same
     tracker_id: int
     from_ms: int
     to_ms: int
@@ -60,7 +61,7 @@ class Watchers:
         for a in self._seen.on_vehicle.get(vehicle_id, ()):
             start, end = max(a.from_ms, from_ms, self._seen.plan.effective_from_ms), min(world.end(a.to_ms), to_ms)
             if start < end:
-                found.append(Watch(VEHICLE, -start, a.tracker_id, start, end))
+                found.append(Watch(VEHICLE, -start, a.identity, a.tracker_id, start, end))
         return found
 
     def on(self, at_ms: int, ride: Ride | None) -> list[Watch]:
@@ -109,4 +110,7 @@ def _on_goods(cohort: cohorts.Cohort, seen: world.World) -> list[Watch]:
     for rank, unit in enumerate(cohort.signature.units):
         ranked += [(rank, a) for a in seen.on_unit.get(unit, ())]
     since = seen.plan.effective_from_ms
-    return [Watch(rank, -a.from_ms, a.tracker_id, max(a.from_ms, since), world.end(a.to_ms)) for rank, a in ranked]
+    return [
+        Watch(rank, -a.from_ms, a.identity, a.tracker_id, max(a.from_ms, since), world.end(a.to_ms))
+        for rank, a in ranked
+    ]

@@ -29,7 +29,7 @@ class _Agenda:
         heapq.heappush(self._heap, (at_ms, phase, order, next(self._numbers), about))
 
     def visit(self, at_ms: int, phase: int, visit: consignment.Visit) -> None:
-        self.add(at_ms, phase, (visit.enter_ms, visit.id, visit.tracker_id), visit)
+        self.add(at_ms, phase, world.in_order(visit), visit)
 
     def __iter__(self) -> Iterator[tuple[int, int, _About]]:
         while self._heap:

@@ -62,10 +62,15 @@ class World:
 
 def _visits(visits: Iterable[consignment.Visit], since_ms: int) -> defaultdict[int, list[consignment.Visit]]:
     by_tracker: defaultdict[int, list[consignment.Visit]] = defaultdict(list)
-    for v in sorted(visits, key=lambda v: (v.enter_ms, v.id)):
+    for v in sorted(visits, key=in_order):
         if end(v.exit_ms) > since_ms:
             by_tracker[v.tracker_id].append(v)
     return by_tracker
+
+
+def in_order(visit: consignment.Visit) -> tuple[int, ...]:
+    """Sort visits by time; of those that began together, not by their numbers, which tell who was heard of first."""
+    return visit.enter_ms, visit.hi_ms, visit.place_id, visit.tracker_id, visit.id
 
 
 def _assignment_order(a: consignment.Assignment) -> tuple[int, int, int, str, int, int]:

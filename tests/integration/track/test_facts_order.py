@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import databases
+import fact_stories as stories
 import ground
 import hypothesis
 import outcomes
 import pytest
-import stories
 
 from fleettrack.domain import fix, units
 from fleettrack.services import tracing
@@ -164,4 +164,26 @@ def test_facts_after_all_fixes_end_the_same(template: dict[str, str], story: sto
         expected = asyncio.run(tell(a, story, [*deeds, *chunks(fixes, [3], rng)], rng, asking=True))
         found = asyncio.run(tell(b, story, [*newest_first, *last], rng, asking=False))
     assert found.refused == expected.refused
+    outcomes.assert_same(expected.outcome, found.outcome)
+
+
+def test_of_two_trackers_put_on_together_the_same_one_speaks_however_they_were_registered(
+    template: dict[str, str],
+) -> None:
+    story: stories.Story = {
+        "drives": (("AB", [420, 420]), ("AB", [420, 420])),
+        "ways": ("AB", "AB"),
+        "planned": (None, None),
+        "on": ("C1", "C1"),
+        "trusts": (fix.Trust.API_KEY, fix.Trust.API_KEY),
+        "on_arrival": "transfer",
+        "statements": [],
+    }
+    rng = random.Random(0)
+    deeds, fixes = stories.deeds(story), fixes_of(story, rng)
+    other_way = sorted(deeds, key=lambda deed: deed.name == "claim T1" or deed.name.startswith("on"))
+    with databases.fresh(template) as a, databases.fresh(template) as b:
+        expected = asyncio.run(tell(a, story, [*deeds, fixes], rng, asking=False))
+        found = asyncio.run(tell(b, story, [*other_way, fixes], rng, asking=False))
+    assert expected.refused == found.refused == frozenset()
     outcomes.assert_same(expected.outcome, found.outcome)

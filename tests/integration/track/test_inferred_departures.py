@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import databases
+import fact_stories as stories
 import ground
 import outcomes
-import stories
 import test_facts_order as law
 
 from fleettrack.domain import fix

@@ -48,20 +48,20 @@ FROM item_set s WHERE s.consignment_id = ANY(%(ids)s::bigint[]) ORDER BY s.consi
 
 -- :name assignments
 -- Trackers on the consignment, on units in it, and on the vehicles of its legs and loads.
-SELECT a.consignment_id, a.tracker_id, 'consignment', a.valid, NULL::bigint, NULL::bigint
-FROM assignment a WHERE a.consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(a.recorded)
+SELECT a.consignment_id, a.tracker_id, 'consignment', a.valid, NULL::bigint, NULL::bigint, t.identity
+FROM assignment a JOIN tracker t ON t.id = a.tracker_id WHERE a.consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(a.recorded)
 UNION ALL
-SELECT l.consignment_id, a.tracker_id, 'unit', a.valid, a.object_id, NULL
-FROM assignment_consignment l JOIN assignment a ON a.id = l.assignment_id
+SELECT l.consignment_id, a.tracker_id, 'unit', a.valid, a.object_id, NULL, t.identity
+FROM assignment_consignment l JOIN assignment a ON a.id = l.assignment_id JOIN tracker t ON t.id = a.tracker_id
 WHERE l.consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(a.recorded)
 UNION ALL
-SELECT v.consignment_id, a.tracker_id, 'vehicle', a.valid, NULL, a.vehicle_id
+SELECT v.consignment_id, a.tracker_id, 'vehicle', a.valid, NULL, a.vehicle_id, t.identity
 FROM (
     SELECT consignment_id, vehicle_id FROM leg
     WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded) AND vehicle_id IS NOT NULL
     UNION
     SELECT consignment_id, vehicle_id FROM load WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded)
-) v JOIN assignment a ON a.vehicle_id = v.vehicle_id AND upper_inf(a.recorded)
+) v JOIN assignment a ON a.vehicle_id = v.vehicle_id AND upper_inf(a.recorded) JOIN tracker t ON t.id = a.tracker_id
 
 -- :name loads
 SELECT consignment_id, vehicle_id, valid, object_id
