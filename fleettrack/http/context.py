@@ -9,7 +9,7 @@ from aiohttp import web
 from fleettrack import metrics
 from fleettrack.ingest import intake, session, spool
 from fleettrack.services import keys, planning
-from fleettrack.storage import database
+from fleettrack.storage import database, joined
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,3 +28,16 @@ class Services:
 
 
 SERVICES = web.AppKey("services", Services)
+
+_JOINED = web.RequestKey("joined", Services)
+
+
+def services(request: web.Request) -> Services:
+    """Return what this request is handled with: the application's services, or those that `join` put in place."""
+    return request.get(_JOINED) or request.app[SERVICES]
+
+
+def join(request: web.Request, connection: database.Connection) -> None:
+    """Let all that this request does to the database be part of the transaction of this connection."""
+    ours, db = request.app[SERVICES], joined.Joined(connection)
+    request[_JOINED] = dataclasses.replace(ours, database=db, editor=ours.editor.on(db), keys=keys.Keys(db))

@@ -26,8 +26,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     @property
     def services(self) -> context.Services:
-        """What the application stands on."""
-        return self.request.app[context.SERVICES]
+        """What the request is handled with."""
+        return context.services(self.request)
 
     @property
     def now(self) -> dt.datetime:

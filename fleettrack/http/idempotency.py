@@ -1,14 +1,16 @@
-"""`Idempotency-Key`: a request sent again gets the first one's answer, and nothing happens twice."""
+"""`Idempotency-Key`: a request sent again gets the first one's answer, and nothing happens twice.
+
+What a request does and the answer it gets are one transaction: whoever dies between the two has done nothing.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 
+import msgspec
 from aiohttp import web
 
-from fleettrack import log
 from fleettrack.domain import errors
 from fleettrack.http import bodies, context, problems
 from fleettrack.storage import idempotency, keys
@@ -17,42 +19,34 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEY_LIMIT = 255  # characters
 
-_log = log.get(__name__)
-
 
 async def once(
     request: web.Request,
     caller: keys.Caller,
     handler: Callable[[web.Request, keys.Caller], Awaitable[web.StreamResponse]],
+    *,
+    told_once: str | None = None,
 ) -> web.StreamResponse:
-    """Handle the request unless that was done already; answers that changed nothing are not kept.
+    """Handle the request unless that was done already; a request that fails changes nothing and may be sent again.
+
+    `told_once`: the member of the answer that is a secret, and is not kept.
 
     Raises:
         KeyReused: another request came under this key before.
-        Conflict: the first request is still being handled.
+        Conflict: the first request is still being handled, or its answer cannot be told again.
     """
     key = request.headers[HEADER]
     if not 0 < len(key) <= KEY_LIMIT:
         raise problems.Malformed(f"{HEADER} is empty or longer than {KEY_LIMIT} characters")
     digest = await _digest(request)
-    db = request.app[context.SERVICES].database
-    async with db.transaction() as connection:
-        before = await idempotency.claim(connection, caller.key_id, key, digest)
-    if before is not None:
-        return _again(before, digest)
-    try:
+    async with context.services(request).database.transaction() as connection:
+        before = await idempotency.before(connection, caller.key_id, key)
+        if before is not None:
+            return _again(before, digest, told_once)
+        context.join(request, connection)
         response = await handler(request, caller)
-    except Exception:
-        with contextlib.suppress(errors.FleettrackError):  # what matters is why the request failed
-            async with db.transaction() as connection:
-                await idempotency.release(connection, caller.key_id, key)
-        raise
-    text = response.text if isinstance(response, web.Response) else None
-    try:
-        async with db.transaction() as connection:
-            await idempotency.answer(connection, caller.key_id, key, response.status, text or "")
-    except errors.FleettrackError as error:
-        _log.warning("the answer to an Idempotency-Key could not be kept", error=str(error))
+        answered = idempotency.Answered(request_sha256=digest, status=response.status, body=_kept(response, told_once))
+        await idempotency.keep(connection, caller.key_id, key, answered)
     return response
 
 
@@ -63,10 +57,19 @@ async def _digest(request: web.Request) -> bytes:
     return sha.digest()
 
 
-def _again(before: idempotency.Answered, digest: bytes) -> web.Response:
+def _kept(response: web.StreamResponse, told_once: str | None) -> bytes:
+    text = response.text if isinstance(response, web.Response) else None
+    if not text or told_once is None:
+        return (text or "").encode()
+    said = msgspec.json.decode(text)
+    return msgspec.json.encode({name: value for name, value in said.items() if name != told_once})
+
+
+def _again(before: idempotency.Answered, digest: bytes, told_once: str | None) -> web.Response:
     if before.request_sha256 != digest:
         raise problems.KeyReused
-    if before.status == 0:
-        raise errors.Conflict("a request with this Idempotency-Key is being handled; ask again in a moment")
+    if told_once is not None:
+        said = f"this was done before; its {told_once} was told then, and is told to nobody again"
+        raise errors.Conflict(said, **msgspec.json.decode(before.body))
     body = before.body if before.status != 204 else None
     return web.Response(status=before.status, body=body, content_type="application/json", headers={REPLAYED: "true"})

@@ -33,6 +33,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None  # the type of a JSON body, None where there is none or it is not plain JSON
     body_bytes: int | None = None  # the largest body, where it is not that of the settings
     repeatable: bool = False  # a POST that may be sent twice without an Idempotency-Key
+    told_once: str | None = None  # what of its answer is a secret: never kept, so never told to a retry
 
 
 def add(app: web.Application, routes: list[Route]) -> None:
@@ -51,7 +52,7 @@ def _guarded(route: Route) -> Plain:
         if route.body_bytes is not None:
             request[bodies.LIMIT] = route.body_bytes
         if keyed and idempotency.HEADER in request.headers:
-            return await idempotency.once(request, caller, route.handler)
+            return await idempotency.once(request, caller, route.handler, told_once=route.told_once)
         return await route.handler(request, caller)
 
     return handle

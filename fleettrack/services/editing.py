@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, Self
 
 from fleettrack.services.track import delivery
 from fleettrack.storage import database, locks
@@ -70,6 +70,10 @@ class Editor:
     def __init__(self, db: database.Database, decider: Decider) -> None:
         self._db = db
         self._decider = decider
+
+    def on(self, db: database.Database) -> Self:
+        """Return one that opens its edits on another database, or inside a transaction of it (storage.joined)."""
+        return type(self)(db, self._decider)
 
     @contextlib.asynccontextmanager
     async def edit(self, *, configuration: bool = False) -> AsyncIterator[Edit]:

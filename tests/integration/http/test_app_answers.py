@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -8,7 +7,6 @@ import structlog
 from aiohttp import web
 
 from fleettrack.http import app, middleware, problems
-from fleettrack.storage import idempotency
 
 KEYS = "/api/v1/api-keys"
 NEW = {"name": "k", "role": "admin"}
@@ -88,50 +86,6 @@ async def test_without_a_database_the_service_lives_but_is_not_ready(api):
     assert (status, said["missing"]) == (503, ["the database cannot be reached"])
     status, said = await api.ask("GET", KEYS)
     assert (status, said["type"]) == (503, "urn:fleettrack:problem:database-away")
-
-
-async def test_a_request_sent_again_gets_the_first_answer_and_nothing_happens_twice(api):
-    headers = {"Idempotency-Key": "once"}
-    status, first = await api.ask("POST", KEYS, json=NEW, headers=headers)
-    assert status == 201
-    assert await api.ask("POST", KEYS, json=NEW, headers=headers) == (201, first)
-    _, listed = await api.ask("GET", KEYS)
-    assert len(listed["items"]) == 4
-
-
-async def test_another_request_under_the_same_idempotency_key_is_refused(api):
-    headers = {"Idempotency-Key": "once"}
-    await api.ask("POST", KEYS, json=NEW, headers=headers)
-    status, said = await api.ask("POST", KEYS, json=NEW | {"name": "other"}, headers=headers)
-    assert (status, said["type"]) == (422, "urn:fleettrack:problem:idempotency-key-reused")
-
-
-async def test_a_request_that_failed_may_be_sent_again(api):
-    headers = {"Idempotency-Key": "once"}
-    carrier = {"name": "k", "role": "carrier", "party": "LATER"}
-    assert (await api.ask("POST", KEYS, json=carrier, headers=headers))[0] == 404
-    async with api.services.database.transaction() as connection:
-        await connection.execute("INSERT INTO party (ref, name) VALUES ('LATER', 'Later')")
-    assert (await api.ask("POST", KEYS, json=carrier, headers=headers))[0] == 201
-
-
-async def test_two_at_once_under_one_idempotency_key_happen_once(api):
-    headers = {"Idempotency-Key": "once"}
-    answers = await asyncio.gather(*(api.ask("POST", KEYS, json=NEW, headers=headers) for _ in range(5)))
-    assert {status for status, _ in answers} <= {201, 409}
-    assert len({said["id"] for status, said in answers if status == 201}) == 1
-    _, listed = await api.ask("GET", KEYS)
-    assert len(listed["items"]) == 4
-
-
-async def test_a_request_that_died_half_way_may_be_sent_again_after_its_lease(api, monkeypatch):
-    db = api.services.database
-    caller = await api.services.keys.check(api.tokens["admin"])
-    async with db.transaction() as connection:
-        assert await idempotency.claim(connection, caller.key_id, "k", b"1") is None
-        assert (await idempotency.claim(connection, caller.key_id, "k", b"1")).status == 0
-        await connection.execute("UPDATE idempotency SET created_at = created_at - interval '2 minutes'")
-        assert await idempotency.claim(connection, caller.key_id, "k", b"1") is None
 
 
 def test_every_error_has_a_problem_of_its_own():

@@ -31,27 +31,21 @@ WHERE k.id > %(after)s::bigint ORDER BY k.id LIMIT %(limit)s::int
 -- The id of a party by its reference.
 SELECT id FROM party WHERE ref = %(ref)s::text
 
--- :name claim
--- Begin a request under an Idempotency-Key, unless it was begun before; one abandoned long ago may be begun again.
-INSERT INTO idempotency (api_key_id, key, request_sha256, status, body)
-VALUES (%(api_key_id)s::bigint, %(key)s::text, %(sha256)s::bytea, 0, 'null')
-ON CONFLICT (api_key_id, key) DO UPDATE SET created_at = now(), request_sha256 = excluded.request_sha256
-WHERE idempotency.status = 0 AND idempotency.created_at < now() - %(lease)s::interval
-RETURNING key
+-- :name alone
+-- Be the only one to handle a request under this Idempotency-Key until the transaction ends; false: another does.
+SELECT pg_try_advisory_xact_lock(%(lock)s::int, hashtext(%(api_key_id)s::text || ':' || %(key)s::text))
 
 -- :name answered
--- What was asked under an Idempotency-Key, and the answer (status 0: not yet).
+-- What was asked under an Idempotency-Key, and the answer.
 SELECT request_sha256, status, body FROM idempotency WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text
 
 -- :name answer
 -- Keep the answer given under an Idempotency-Key.
-UPDATE idempotency SET status = %(status)s::smallint, body = %(body)s::jsonb
-WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text
-
--- :name release
--- Forget a request that changed nothing, so that it can be sent again.
-DELETE FROM idempotency WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text AND status = 0
+INSERT INTO idempotency (api_key_id, key, request_sha256, status, body)
+VALUES (%(api_key_id)s::bigint, %(key)s::text, %(sha256)s::bytea, %(status)s::smallint, %(body)s::jsonb)
 
 -- :name expire
--- Forget answers that nobody will ask for again.
-DELETE FROM idempotency WHERE created_at < now() - %(age)s::interval
+-- Forget answers that nobody will ask for again; those that another request forgets just now are left to it.
+DELETE FROM idempotency WHERE (api_key_id, key) IN (
+    SELECT api_key_id, key FROM idempotency WHERE created_at < now() - %(age)s::interval FOR UPDATE SKIP LOCKED
+)
