@@ -59,13 +59,15 @@ class Custody:
         in_force = await ledger.in_force(connection, ids)
         open_exceptions = await exceptions.open_of(connection, ids)
         additions: list[ledger.Addition] = []
+        watches: list[journeys.Watch] = []
         received: list[tuple[int, int, dt.datetime]] = []
         for id_, read in gathered.items():
             outcome = journeys_domain.journey(read.known)
+            watches += read.watches_after(outcome.ended_assignments)
             received += [(id_, tracker_id, units.utc(at_ms)) for tracker_id, at_ms in outcome.ended_assignments]
             additions += _additions(id_, in_force.get(id_, []), outcome)
             await exceptions.replace(connection, id_, open_exceptions.get(id_, {}), outcome.problems)
-        await journeys.set_watches(connection, ids, [w for read in gathered.values() for w in read.watches])
+        await journeys.set_watches(connection, ids, watches)
         if any(a.level == "consignment" for read in gathered.values() for a in read.known.assignments):
             await assignments.set_received(connection, ids, received)
         await self._append(connection, additions)

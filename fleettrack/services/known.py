@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 import numpy as np
 
 from fleettrack.domain import consignment, fix
+from fleettrack.domain.journey import world
 from fleettrack.geofence import earth
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.storage import database, journeys, positions
@@ -26,6 +27,23 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
     known: consignment.Known
     watches: tuple[journeys.Watch, ...]
+    keep_others_silent: tuple[int, ...] = ()  # trackers before which others do not speak, unless they are silent
+
+    def watches_after(self, ended: Collection[tuple[int, int]]) -> list[journeys.Watch]:
+        """Return the watches that the journey leaves, which found that receipts ended assignments: (tracker, ms)."""
+        until = _heard_until(self.known, ended)
+        head = self.known.consignment
+        silences = [
+            journeys.Watch(
+                tracker_id=t,
+                consignment_id=head.id,
+                place_id=None,
+                since_ms=head.effective_from_ms,
+                until_ms=until[t],
+            )
+            for t in self.keep_others_silent
+        ]
+        return [*silences, *self.watches]
 
 
 async def gather(
@@ -54,19 +72,16 @@ async def gather(
 
 async def _observe(connection: database.Connection, plan: consignment.Known, index: FenceIndex) -> Gathered:
     trackers = sorted({a.tracker_id for a in plan.assignments})
-    since = plan.consignment.effective_from_ms
-    watches = []
+    near: list[journeys.Watch] = []
+    always = set[int]()
     silences: list[consignment.Silence] = []
     apart: list[consignment.Apart] = []
     if len(trackers) > 1:
-        silences = await journeys.silences(connection, trackers, since, SILENT_MS)
+        silences = await journeys.silences(
+            connection, _heard_until(plan), plan.consignment.effective_from_ms, SILENT_MS
+        )
         apart, near = await _apart(connection, plan, trackers, index)
         always = _silence_matters(plan)
-        watches += [
-            journeys.Watch(tracker_id=t, consignment_id=plan.consignment.id, place_id=None, since_ms=since)
-            for t in sorted(always)
-        ]
-        watches += [w for w in near if w.tracker_id not in always]
     beyond, departures = await _beyond(connection, plan, index)
     named = {(o, f.event_ms) for f in plan.facts for objects in f.objects.values() for o in objects}
     named |= {(a.object_id, a.from_ms) for a in plan.assignments if a.object_id is not None}
@@ -78,7 +93,22 @@ async def _observe(connection: database.Connection, plan: consignment.Known, ind
         beyond=tuple(beyond),
         homes=tuple(await journeys.homes(connection, plan.consignment.id, named)),
     )
-    return Gathered(known=known, watches=tuple(dict.fromkeys((*watches, *departures))))
+    return Gathered(
+        known=known, watches=tuple(dict.fromkeys((*near, *departures))), keep_others_silent=tuple(sorted(always))
+    )
+
+
+def _heard_until(plan: consignment.Known, ended: Collection[tuple[int, int]] = ()) -> dict[int, int | None]:
+    """Return until when (ms) a fix of each tracker can tell whether it speaks for the goods; None: for ever.
+
+    That is the end of its last assignment, and not after the consignment was closed. `ended` is what the journey says
+    of receipts, (tracker, ms). A fix after this end only closes a silence that was open then, which changes nothing.
+    """
+    ends = defaultdict[int, list[int | None]](list)
+    for a in plan.assignments:
+        received = [ms for t, ms in ended if t == a.tracker_id and a.from_ms < ms <= world.end(a.to_ms)]
+        ends[a.tracker_id].append(_earlier(a.to_ms, plan.consignment.closed_ms, *received))
+    return {t: max(found, key=world.end) for t, found in ends.items()}
 
 
 def _silence_matters(plan: consignment.Known) -> set[int]:
@@ -138,7 +168,7 @@ async def _beyond(
                     consignment_id=plan.consignment.id,
                     place_id=place_id,
                     since_ms=since,
-                    until_ms=hit.time_ms if hit else until,
+                    until_ms=_earlier(hit.time_ms if hit else until, plan.consignment.closed_ms),
                 )
             )
             if hit:
@@ -166,8 +196,8 @@ def _with_goods(plan: consignment.Known) -> list[tuple[int, int, int | None]]:
     return [(t, since, until) for (t, since), until in sorted(spans.items())]
 
 
-def _earlier(a: int | None, b: int | None) -> int | None:
-    return min((x for x in (a, b) if x is not None), default=None)
+def _earlier(*moments: int | None) -> int | None:
+    return min((x for x in moments if x is not None), default=None)
 
 
 async def _first_beyond(
@@ -218,12 +248,15 @@ def fired(
 ) -> set[int]:
     """Return the consignments whose watch one of these fixes sets off.
 
-    A fix far from the place does. A late one does wherever it is: it may be the last before the departure, and what
+    A fix far from the place does; from one without fences nothing is far, and who draws one is told by place. A late one does wherever it is: it may be the last before the departure, and what
     its neighbours said of later fixes may hold no longer.
     """
     hit = set()
     usable = columns.flags & DOUBT == 0
     for w in watches:
+        fences = () if w.place_id is None else index.in_force(w.place_id, w.since_ms)
+        if w.place_id is not None and not fences:
+            continue
         if w.place_id is not None and w.tracker_id in late and (w.until_ms is None or late[w.tracker_id] <= w.until_ms):
             hit.add(w.consignment_id)
             continue
@@ -232,7 +265,6 @@ def fired(
             mine &= columns.fix_time <= w.until_ms
         rows = np.flatnonzero(mine)
         if len(rows) and w.place_id is not None:
-            fences = index.in_force(w.place_id, w.since_ms)
             rows = rows[place_distance(index, fences, columns.lat_e7[rows], columns.lon_e7[rows]) > BEYOND_M]
         if len(rows):
             hit.add(w.consignment_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -215,12 +215,20 @@ async def homes(
 
 
 async def silences(
-    connection: database.Connection, trackers: Iterable[int], since_ms: int, limit_ms: int
+    connection: database.Connection, until: Mapping[int, int | None], since_ms: int, limit_ms: int
 ) -> list[consignment.Silence]:
-    """Return the spans longer than the limit in which these trackers gave no usable fix; the last one is open."""
-    limit = dt.timedelta(milliseconds=limit_ms)
+    """Return the spans longer than the limit in which trackers gave no usable fix, each until a time of its own (ms).
+
+    The last span of each is open: of what comes after its time nothing is read.
+    """
     rows = await _fetch(
-        connection, "silences", trackers=list(trackers), since=units.utc(since_ms), limit=limit, doubt=fix.UNDECIDING
+        connection,
+        "silences",
+        trackers=arrays.int8s(until),
+        until=arrays.times(until.values()),
+        since=units.utc(since_ms),
+        limit=dt.timedelta(milliseconds=limit_ms),
+        doubt=fix.UNDECIDING,
     )
     return [consignment.Silence(tracker_id=t, from_ms=units.to_ms(a) + limit_ms, to_ms=_ms(b)) for t, a, b in rows]
 

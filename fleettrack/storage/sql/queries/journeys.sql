@@ -112,12 +112,14 @@ LEFT JOIN item_set s ON s.id = i.item_set_id AND s.consignment_id = %(consignmen
 GROUP BY up.object_id
 
 -- :name silences
--- Gaps between usable fixes longer than the limit, and the silence since the last one.
-SELECT tracker_id, fix_time, next_time FROM (
-    SELECT p.tracker_id, p.fix_time, lead(p.fix_time) OVER (PARTITION BY p.tracker_id ORDER BY p.fix_time) AS next_time
-    FROM position p
-    WHERE p.tracker_id = ANY(%(trackers)s::bigint[]) AND p.fix_time >= %(since)s::timestamptz
-        AND p.flags & %(doubt)s::smallint = 0
+-- Gaps between usable fixes longer than the limit, and the silence since the last one before each tracker's end.
+SELECT t.tracker_id, fix_time, next_time
+FROM unnest(%(trackers)s::bigint[], %(until)s::timestamptz[]) AS t (tracker_id, until)
+CROSS JOIN LATERAL (
+    SELECT fix_time, lead(fix_time) OVER (ORDER BY fix_time) AS next_time
+    FROM position
+    WHERE tracker_id = t.tracker_id AND fix_time >= %(since)s::timestamptz
+        AND fix_time <= coalesce(t.until, 'infinity') AND flags & %(doubt)s::smallint = 0
 ) g
 WHERE next_time IS NULL OR next_time - fix_time > %(limit)s::interval
 
