@@ -21,12 +21,17 @@ IDEMPOTENCY_SPACE = 0x666C0005  # tried for, never waited for
 PARTITIONS = 16
 
 
-async def share_configuration(connection: database.Connection) -> int:
-    """Hold fences and assignments still for this transaction; return their epoch."""
-    await connection.execute(_SQL["share_configuration"], {"lock": CONFIGURATION})
+async def epoch(connection: database.Connection) -> int:
+    """Return the epoch of fences and assignments; it may end at any moment unless the transaction shares their lock."""
     row = await (await connection.execute(_SQL["epoch"])).fetchone()
     assert row is not None
     return int(row[0])
+
+
+async def share_configuration(connection: database.Connection) -> int:
+    """Hold fences and assignments still for this transaction; return their epoch."""
+    await connection.execute(_SQL["share_configuration"], {"lock": CONFIGURATION})
+    return await epoch(connection)
 
 
 async def edit_configuration(connection: database.Connection) -> int:

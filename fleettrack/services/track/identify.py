@@ -17,29 +17,40 @@ HELD_PER_IDENTITY = 10_000  # a day of pings every 9 s: enough to be claimed the
 HELD_PER_SOURCE = 50_000  # unknown trackers behind one address
 
 
+Known = dict[str, trackers.Tracker]
+"""Trackers by identity, as of one epoch of the configuration."""
+
+
 class Directory:
-    """The trackers that sent lately, by identity; forgotten whenever the configuration is edited."""
+    """The trackers that sent lately; forgotten whenever the configuration is edited."""
 
     def __init__(self) -> None:
         self._epoch = -1
-        self._known: dict[str, trackers.Tracker] = {}
+        self._known: Known = {}
 
-    async def load(self, connection: database.Connection, epoch: int, identities: set[str]) -> None:
-        """Make `get` answer for these identities as of this epoch."""
+    async def load(self, connection: database.Connection, epoch: int, identities: set[str]) -> Known:
+        """Return the trackers of this epoch, with those of these identities among them.
+
+        Another batch may turn to another epoch meanwhile, so that one goes on with what was returned. Where the epoch
+        was over before this was asked it may show a later one: who acts on it checks the epoch again under the lock.
+        """
         if epoch != self._epoch:
             self._known, self._epoch = {}, epoch
+        known = self._known
         missing = {i.partition(SECRET_MARK)[0] for i in identities} | identities
-        missing -= self._known.keys()
+        missing -= known.keys()
         if missing:
-            self._known.update(await trackers.by_identity(connection, missing))
+            known.update(await trackers.by_identity(connection, missing))
+        return known
 
-    def get(self, identity: str) -> tuple[trackers.Tracker | None, str | None]:
-        """Return the tracker, and the secret that came in its id, if any."""
-        tracker = self._known.get(identity)
-        if tracker is not None or SECRET_MARK not in identity:
-            return tracker, None
-        bare, _, secret = identity.partition(SECRET_MARK)
-        return self._known.get(bare), secret
+
+def _look_up(known: Known, identity: str) -> tuple[trackers.Tracker | None, str | None]:
+    """Return the tracker, and the secret that came in its id, if any."""
+    tracker = known.get(identity)
+    if tracker is not None or SECRET_MARK not in identity:
+        return tracker, None
+    bare, _, secret = identity.partition(SECRET_MARK)
+    return known.get(bare), secret
 
 
 class Identified(msgspec.Struct, eq=False):
@@ -58,17 +69,17 @@ async def identify(
     batch: batches.Batch, connection: database.Connection, directory: Directory, epoch: int
 ) -> Identified:
     """Split the batch's fixes into those to store, those to hold and those to refuse."""
-    await directory.load(connection, epoch, {f.tracker for f in batch.fixes if f.tracker})
+    known = await directory.load(connection, epoch, {f.tracker for f in batch.fixes if f.tracker})
     found = Identified([], [], [])
     unknown: list[int] = []
     verdicts = [_verdicts_of(parcel.sender) for parcel in batch.deliveries]
     history = [parcel.history for parcel in batch.deliveries]
     seen: dict[int, dict[str | None, Verdict]] = {}
     for n, (f, d) in enumerate(zip(batch.fixes, batch.owner, strict=True)):
-        known = seen.setdefault(verdicts[d], {})
-        if f.tracker not in known:
-            known[f.tracker] = _judge(f.tracker, batch.deliveries[d].sender, directory)
-        verdict = known[f.tracker]
+        judged = seen.setdefault(verdicts[d], {})
+        if f.tracker not in judged:
+            judged[f.tracker] = _judge(f.tracker, batch.deliveries[d].sender, known)
+        verdict = judged[f.tracker]
         if verdict is None:
             unknown.append(n)
         elif isinstance(verdict, str):
@@ -89,10 +100,10 @@ def _verdicts_of(sender: delivery.Sender) -> int:
     return (sender.carrier_id or 0) * 16 + int(sender.trust)
 
 
-def _judge(identity: str | None, sender: delivery.Sender, directory: Directory) -> Verdict:
+def _judge(identity: str | None, sender: delivery.Sender, known: Known) -> Verdict:
     if not identity:
         return "no_identity"
-    tracker, secret = directory.get(identity)
+    tracker, secret = _look_up(known, identity)
     if tracker is None:
         return None
     trust = sender.trust

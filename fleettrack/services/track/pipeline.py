@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from fleettrack import metrics
-from fleettrack.domain import errors, fix
+from fleettrack.domain import errors
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.services import custody
 from fleettrack.services.track import batch as batches
@@ -41,16 +41,12 @@ class Pipeline:
         Raises:
             DatabaseAway: nothing was stored.
         """
-        await self._partitions.ensure(_storable_times(deliveries))
         for attempt in range(ATTEMPTS):
             batch = batches.Batch(deliveries)
             try:
                 with self._metrics.batch_seconds.time():
                     async with self._db.transaction() as connection:
-                        epoch = await locks.share_configuration(connection)
-                        concerned = await self._take(batch, connection, epoch, before)
-                        if concerned:
-                            await self._custody.rerun(connection, concerned, await self._index(connection, epoch))
+                        await self._take(batch, connection, before, again=attempt > 0)
             except errors.StaleConfiguration:
                 self._folder.forget()
                 self._metrics.batch_retries.labels("stale").inc()
@@ -66,25 +62,48 @@ class Pipeline:
         raise AssertionError("unreachable")
 
     async def _take(
-        self, batch: batches.Batch, connection: database.Connection, epoch: int, before: asyncio.Event | None = None
-    ) -> set[int]:
-        """Bring a batch into the database; return the consignments whose journeys it concerns."""
-        found = await identify.identify(batch, connection, self._directory, epoch)
-        copies = screen.screen(batch, found)
-        concerned: set[int] = set()
-        columns = batch.columns
-        if columns is not None and len(columns):
-            await positions.stage(connection, columns)
+        self, batch: batches.Batch, connection: database.Connection, before: asyncio.Event | None, *, again: bool
+    ) -> None:
+        """Get ready, wait for one's turn, decide; `again` locks before it gets ready, so that no edit outruns it twice.
+
+        Nobody may wait for the batch before and hold the lock of the configuration: an editor would queue behind that
+        lock, the batch before, should it begin again, behind the editor, and PostgreSQL would not see the ring.
+        """
+        if again and before is not None:
+            await before.wait()
+        epoch = await (locks.share_configuration if again else locks.epoch)(connection)
+        ready = await self._prepare(batch, connection, epoch)
         if before is not None:
             await before.wait()
+        if await locks.share_configuration(connection) != epoch:
+            raise errors.StaleConfiguration
+        concerned = await self._decide(batch, ready, connection, epoch)
+        if concerned:
+            await self._custody.rerun(connection, concerned, await self._index(connection, epoch))
+
+    async def _prepare(self, batch: batches.Batch, connection: database.Connection, epoch: int) -> screen.Copies:
+        """Identify and screen a batch, and bring what is to be stored as far as the stage."""
+        found = await identify.identify(batch, connection, self._directory, epoch)
+        copies = screen.screen(batch, found)
+        if batch.columns is not None and len(batch.columns):
+            await self._partitions.ensure(batch.columns.fix_time)
+            await positions.stage(connection, batch.columns)
+        return copies
+
+    async def _decide(
+        self, batch: batches.Batch, copies: screen.Copies, connection: database.Connection, epoch: int
+    ) -> set[int]:
+        """Store and fold a batch that is ready; return the consignments whose journeys it concerns."""
+        concerned: set[int] = set()
+        columns = batch.columns
         if columns is not None and len(columns):
             trackers_here = np.unique(columns.tracker_id).tolist()
             await locks.lock_trackers(connection, trackers_here)
             index = await self._index(connection, epoch)
             held = await self._folder.held(connection, trackers_here)
             storing = asyncio.create_task(positions.store(connection))
-            await asyncio.sleep(0)  # it is sent: the database stores while we fold as if all were new
             try:
+                await asyncio.sleep(0)  # it is sent: the database stores while we fold as if all were new
                 foreseen = folding.foresee(held, columns, index)
             finally:
                 known, changed = await storing
@@ -149,23 +168,14 @@ class Pipeline:
 
     async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:
         """Take in pings inside the caller's transaction (adoption on claim); return the consignments concerned."""
-        await self._partitions.ensure(_storable_times(deliveries))
         helper = Pipeline(self._db, self._custody, self._metrics)
-        return await helper._take(batches.Batch(deliveries), connection, fences.FRESH)
+        batch = batches.Batch(deliveries)
+        ready = await helper._prepare(batch, connection, fences.FRESH)
+        return await helper._decide(batch, ready, connection, fences.FRESH)
 
     async def rerun(self, connection: database.Connection, consignments: Iterable[int]) -> None:
         """Run the journeys of these consignments again and write what changed to the ledger."""
         await self._custody.rerun(connection, consignments, await self._fences.fresh(connection))
-
-
-def _storable_times(deliveries: Sequence[delivery.Delivery]) -> list[int]:
-    return [
-        message.time_ms
-        for parcel in deliveries
-        for message in parcel.messages
-        if type(message) is fix.Fix
-        and screen.GPS_EPOCH_MS <= message.time_ms <= parcel.received_ms + screen.FAR_FUTURE_MS
-    ]
 
 
 def _seen(

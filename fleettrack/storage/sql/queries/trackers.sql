@@ -4,7 +4,7 @@ SELECT identity, id, carrier_id, minimum_trust, secret_sha256, checksum
 FROM tracker WHERE identity = ANY(%(identities)s::text[])
 
 -- :name epoch
--- The count of configuration edits, read under the shared lock that edits take exclusively.
+-- The count of configuration edits; it stands still under the shared lock that edits take exclusively.
 SELECT epoch FROM configuration
 
 -- :name share_configuration
