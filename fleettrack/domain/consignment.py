@@ -91,8 +91,9 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     hi_ms: int
     rule: str
     confirmed_ms: int
-    trust: int
+    trust: int  # the least of the fixes that decided the arrival
     exit_ms: int | None = None
+    exit_trust: int = 0  # the same of the departure
     place_class: str = "site"  # site | depot | fuel | rest | border
     expected: bool = False  # the place is a stop of another consignment on that vehicle
 

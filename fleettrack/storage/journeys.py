@@ -190,8 +190,9 @@ async def visits(connection: database.Connection, trackers: Iterable[int], since
             confirmed_ms=units.to_ms(r[7]),
             trust=r[8],
             exit_ms=_ms(r[9]),
-            place_class=r[10],
-            expected=r[11],
+            exit_trust=r[10],
+            place_class=r[11],
+            expected=r[12],
         )
         for r in rows
     ]

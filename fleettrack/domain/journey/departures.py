@@ -20,7 +20,7 @@ def depart(trip: passage.Passage, visit: consignment.Visit, at_ms: int) -> None:
         _leave_drop(trip, stop, visit, at_ms, standing)
     elif standing is not None and standing.governs and _may_leave(trip, stop.seq):
         trip.write(f"stop:{stop.seq}/departure/visit:{visit.id}", "departed", at_ms, seq=stop.seq, visit=visit)
-        _leave(trip, stop.seq, at_ms, visit.trust, visit=visit)
+        _leave(trip, stop.seq, at_ms, visit.exit_trust, visit=visit)
 
 
 def infer(trip: passage.Passage, far: consignment.Beyond, at_ms: int) -> None:
@@ -128,7 +128,7 @@ def _leave_drop(
         return
     if not explained:
         trip.problem("left_with_goods", at_ms, "the goods' own tracker left the drop", seq=stop.seq, visit=visit)
-        if not trip.trusts(visit.trust):
+        if not trip.trusts(visit.exit_trust):
             return
         statements.take_back(trip, stop.seq)
     trip.write(f"stop:{stop.seq}/departure/visit:{visit.id}", "departed", at_ms, seq=stop.seq, visit=visit)

@@ -24,20 +24,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     old: visits.Stored | None
     new: Visit | None
 
-    def kinds(self, trust: int) -> tuple[str, ...]:
+    def kinds(self, trusts: visits.Trusts) -> tuple[str, ...]:
         """Return the facts that this step brings, in their order; none where only the fold's own record changed.
 
-        `trust` is that of the fixes that decide it now: a second copy of a fix may have proved more.
+        `trusts` are those of the fixes that decide it now: a second copy of a fix may have proved more.
         """
         if self.new is None:
             return ("retracted",)
         kinds = _news(None if self.old is None else self.old.visit, self.new)
-        restated = self.old is not None and self.old.trust != trust and not kinds
+        restated = self.old is not None and self.old.trusts != trusts and not kinds
         return ("corrected",) if restated else kinds
 
-    def changes(self, trust: int) -> bool:
+    def changes(self, trusts: visits.Trusts) -> bool:
         """Say whether there is anything to write."""
-        return self.old is None or self.old.visit != self.new or self.old.trust != trust
+        return self.old is None or self.old.visit != self.new or self.old.trusts != trusts
 
 
 def _news(old: Visit | None, new: Visit) -> tuple[str, ...]:

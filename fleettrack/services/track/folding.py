@@ -12,7 +12,7 @@ import numpy as np
 from fleettrack.geofence import clock, state, track
 from fleettrack.geofence import fold as visit_fold
 from fleettrack.geofence.index import FenceIndex
-from fleettrack.geofence.visit import Visit
+from fleettrack.geofence.visit import Spot, Visit
 from fleettrack.services.track import diff
 from fleettrack.storage import database, positions, visits
 
@@ -184,12 +184,12 @@ class Folder:
         history: frozenset[int],
     ) -> list[visits.Change]:
         trusts = await _trusts(connection, steps)
-        wanted = [(s, trust) for s, trust in zip(steps, trusts, strict=True) if s.changes(trust)]
+        wanted = [(s, found) for s, found in zip(steps, trusts, strict=True) if s.changes(found)]
         fresh = iter(await visits.new_ids(connection, sum(s.old is None for s, _ in wanted)))
         changes = []
-        for s, trust in wanted:
+        for s, found in wanted:
             late = s.tracker_id in again
-            kinds = s.kinds(trust)
+            kinds = s.kinds(found)
             bound = late and s.tracker_id not in history and _beyond_bound(again[s.tracker_id], held, s.tracker_id)
             changes.append(
                 visits.Change(
@@ -200,8 +200,8 @@ class Folder:
                     before=None if s.old is None else s.old.visit,
                     kinds=kinds,
                     late=late,
-                    held=bound,
-                    trust=trust,
+                    held=bound or (s.old is not None and s.old.held),  # until a person accepts it
+                    trusts=found,
                 )
             )
         return changes
@@ -289,14 +289,20 @@ def _shown(columns: positions.Columns) -> dict[visits.Place, visits.Shown]:
     return {(t, ms, lat, lon): visits.Shown(*beside) for t, ms, lat, lon, *beside in rows}
 
 
-async def _trusts(connection: database.Connection, steps: Sequence[diff.Step]) -> list[int]:
-    """Return for each step the least trust of the fixes that decided the arrival; 0 where there is none."""
-    spots = {(s.tracker_id, spot) for s in steps if s.new is not None and s.new.rule for spot in s.new.deciding}
+async def _trusts(connection: database.Connection, steps: Sequence[diff.Step]) -> list[visits.Trusts]:
+    """Return for each step the least trust of the fixes that decided the arrival, and of those of the departure."""
+    arrived = [s.new if s.new is not None and s.new.rule else None for s in steps]
+    told = zip(steps, arrived, strict=True)
+    spots = {(s.tracker_id, spot) for s, v in told if v is not None for spot in (*v.deciding, *v.exit_deciding)}
     stored = await positions.by_key(connection, spots) if spots else []
     known = {(e.tracker_id, (e.time_ms, e.lat_e7, e.lon_e7)): e.trust or 0 for e in stored}
+
+    def least(tracker_id: int, deciding: Sequence[Spot]) -> int:
+        return min((known.get((tracker_id, spot), 0) for spot in deciding), default=0)
+
     return [
-        min((known.get((s.tracker_id, spot), 0) for spot in s.new.deciding), default=0)
-        if s.new is not None and s.new.rule
-        else 0
-        for s in steps
+        visits.Trusts()
+        if v is None
+        else visits.Trusts(least(s.tracker_id, v.deciding), least(s.tracker_id, v.exit_deciding))
+        for s, v in zip(steps, arrived, strict=True)
     ]

@@ -20,7 +20,6 @@ INACCURATE_HDOP_CENTI = 3_000  # 150 m at 5 m per unit of HDOP
 _NULL32, _NULL16 = positions.NULL32, positions.NULL16
 _MERGED_BY_MAXIMUM = (
     "speed_cms", "course_ddeg", "altitude_dm", "accuracy_dm", "hdop_centi", "satellites", "quality", "battery_pct",
-    "trust",
 )  # fmt: skip
 
 
@@ -107,12 +106,16 @@ def _merge(columns: positions.Columns, numbers: np.ndarray[Any, Any]) -> tuple[p
     copies = numbers[order], starts
     if new.all():
         return merged, copies
-    for name in _MERGED_BY_MAXIMUM:
-        setattr(merged, name, np.maximum.reduceat(getattr(columns, name)[order], starts))
     merged.received_at = np.minimum.reduceat(columns.received_at[order], starts)
-    merged.protocol = np.minimum.reduceat(columns.protocol[order], starts)
-    merged.flags = np.bitwise_or.reduceat(columns.flags[order], starts)
-    members = np.split(order, starts[1:])
+    merged.trust = np.maximum.reduceat(columns.trust[order], starts)
+    heard = columns.trust[order] == np.repeat(merged.trust, np.diff(starts, append=len(order)))
+    firsts = np.r_[0, np.cumsum(np.add.reduceat(heard, starts, dtype=np.int64))[:-1]]
+    best = order[heard]  # what copies of less trust say is not heard (law L5)
+    for name in _MERGED_BY_MAXIMUM:
+        setattr(merged, name, np.maximum.reduceat(getattr(columns, name)[best], firsts))
+    merged.protocol = np.minimum.reduceat(columns.protocol[best], firsts)
+    merged.flags = np.bitwise_or.reduceat(columns.flags[best], firsts)
+    members = np.split(best, firsts[1:])
     merged.attributes = [_merge_attributes([columns.attributes[i] for i in group]) for group in members]
     return merged, copies
 

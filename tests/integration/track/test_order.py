@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import databases
 import ground
 import hypothesis
+import msgspec
 from hypothesis import strategies as st
 
 from fleettrack.domain import fix
@@ -105,6 +106,20 @@ async def test_data_older_than_72_hours_corrects_visits_and_only_proposes_custod
         tasks = world.rows("SELECT kind, consignment_id, done_at FROM task")
         assert tasks == [("late_correction", 1, None)] * 2
         await world.feed(day[:1], newest.time_ms, history=True)  # a repeat changes nothing
+        assert world.custody() == []
+
+
+async def test_what_waits_for_a_person_is_not_let_through_by_what_comes_in_time(database_url: str) -> None:
+    ground.set_up(database_url, TRACKERS)
+    async with ground.running(database_url) as world:
+        day = ground.drive("T1", [("A", 600), ("B", 600)])
+        there, away = day[:-5], [msgspec.structs.replace(f, time_ms=f.time_ms + 20 * 3_600_000) for f in day[-5:]]
+        newest = ground.at("T1", day[-1].time_ms + 80 * 3_600_000, 46.0, 7.0, 20.0)
+        await world.feed([newest], newest.time_ms)
+        await world.feed(there, newest.time_ms)
+        await world.feed(away, newest.time_ms)
+        told = world.rows("SELECT max(revision), bool_and(held) FROM visit_event GROUP BY visit_id ORDER BY visit_id")
+        assert told == [(1, True), (2, True)]
         assert world.custody() == []
 
 

@@ -90,7 +90,7 @@ def visit(
         confirmed_ms=at(enter) + 180_000,
         trust=trust,
         exit_ms=None if leave is None else at(leave),
-        **more,  # type: ignore[arg-type]
+        **({"exit_trust": trust} | more),  # type: ignore[arg-type]
     )
 
 

@@ -135,6 +135,7 @@ def test_what_changes_nothing_and_what_may_change(world, random):
     check_ended_assignments_fed_back_change_no_entry(known, told)
     check_confirmed_facts_outlive_the_visits(known, told)
     check_trackers_without_trust_move_nothing(known)
+    check_departures_without_trust_move_nothing(known)
 
 
 def check_voiding_all_facts_restores_what_was_before(known: consignment.Known) -> None:
@@ -173,8 +174,15 @@ def check_trackers_without_trust_move_nothing(known: consignment.Known) -> None:
     told = journey.journey(
         msgspec.structs.replace(
             known,
-            visits=tuple(msgspec.structs.replace(v, trust=none) for v in known.visits),
+            visits=tuple(msgspec.structs.replace(v, trust=none, exit_trust=none) for v in known.visits),
             beyond=tuple(msgspec.structs.replace(b, trust=none) for b in known.beyond),
         )
     )
     assert all(e.to_party is None or e.fact_id or e.status == "proposed" for e in told.entries)
+
+
+def check_departures_without_trust_move_nothing(known: consignment.Known) -> None:
+    none = int(fix.Trust.NONE)
+    left = tuple(msgspec.structs.replace(v, exit_trust=none) for v in known.visits)
+    told = journey.journey(msgspec.structs.replace(known, visits=left, beyond=()))
+    assert all(e.kind != "picked_up" or e.fact_id for e in told.entries)

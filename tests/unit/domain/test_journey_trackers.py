@@ -130,6 +130,25 @@ def test_tracker_of_no_trust_cannot_take_a_delivery_back():
     assert told.problems() == ["left_with_goods"]
 
 
+def test_fixes_of_no_trust_cannot_make_a_trusted_tracker_leave():
+    visits = [visit(1, A, 1, 2, GOODS_BOX), visit(2, B, 5, 6, GOODS_BOX, exit_trust=fix.Trust.NONE)]
+    told = tell(assignments=[on_goods()], visits=visits)
+    assert told.problems() == ["left_with_goods"]
+    assert [e.stop_seq for e in told.journey.entries if e.kind == "departed"] == [1]
+    assert told.holder(7) == (CONSIGNEE, "provisional")
+    allowed = tell(assignments=[on_goods()], visits=visits, none_trust_may_transfer=True)
+    assert allowed.holder(7) == (CARRIER, "provisional")
+
+
+def test_fixes_of_no_trust_only_propose_that_the_goods_were_picked_up():
+    visits = [visit(1, A, 1, 2, exit_trust=fix.Trust.NONE)]
+    told = tell(assignments=[on_truck()], visits=visits)
+    assert told.entry("proposed").stop_seq == 1
+    assert told.holder(3) == (SHIPPER, "confirmed")
+    allowed = tell(assignments=[on_truck()], visits=visits, none_trust_may_transfer=True)
+    assert allowed.holder(3) == (CARRIER, "provisional")
+
+
 def test_departure_is_inferred_from_a_far_fix_of_the_goods():
     far = consignment.Beyond(
         tracker_id=GOODS_BOX, place_id=A, since_ms=at(0), before_ms=at(1), time_ms=at(1.5), trust=fix.Trust.API_KEY

@@ -75,7 +75,9 @@ def assignments(draw: st.DrawFn) -> consignment.Assignment:
     )
 
 
-def seen_at(id_: int, tracker: int, place: int, start: int, end: int | None, trust: int) -> consignment.Visit:
+def seen_at(
+    id_: int, tracker: int, place: int, start: int, end: int | None, trusts: tuple[int, int]
+) -> consignment.Visit:
     return consignment.Visit(
         id=id_,
         tracker_id=tracker,
@@ -85,12 +87,14 @@ def seen_at(id_: int, tracker: int, place: int, start: int, end: int | None, tru
         hi_ms=start + 30_000,
         rule="a",
         confirmed_ms=start + 200_000,
-        trust=trust,
+        trust=trusts[0],
         exit_ms=end,
+        exit_trust=trusts[1],
     )
 
 
-TRUSTS = st.sampled_from((fix.Trust.API_KEY,) * 4 + (fix.Trust.NONE,))
+_TRUST = st.sampled_from((fix.Trust.API_KEY,) * 4 + (fix.Trust.NONE,))
+TRUSTS = st.tuples(_TRUST, _TRUST)
 
 
 @st.composite
@@ -115,9 +119,9 @@ def trips(draw: st.DrawFn, plan: consignment.Consignment, tracker: int, first_id
     times = [s.START + quarter * 900_000 for quarter in quarters]
     if draw(st.booleans()):
         times[-1] = 0
-    trust = draw(TRUSTS)
+    trusts = draw(TRUSTS)
     return [
-        seen_at(first_id + i, tracker, place, times[2 * i], times[2 * i + 1] or None, trust)
+        seen_at(first_id + i, tracker, place, times[2 * i], times[2 * i + 1] or None, trusts)
         for i, place in enumerate(places)
     ]
 
@@ -174,7 +178,7 @@ def revised(draw: st.DrawFn, old: consignment.Visit) -> consignment.Visit | None
     if moved is None:
         return None
     start = old.enter_ms + moved if old.exit_ms is None else min(old.enter_ms + moved, old.exit_ms - 1)
-    return seen_at(old.id, old.tracker_id, old.place_id, start, old.exit_ms, old.trust)
+    return seen_at(old.id, old.tracker_id, old.place_id, start, old.exit_ms, (old.trust, old.exit_trust))
 
 
 @st.composite

@@ -42,9 +42,10 @@ WITH grown AS (
     UPDATE visit SET revision = revision + 1 WHERE id = %(visit_id)s::bigint RETURNING id, revision
 )
 INSERT INTO visit_event (
-    visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust)
+    visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust,
+    exit_trust)
 SELECT grown.id, grown.revision, e.kind, e.late, false, e.entered_at, e.entered_lo, e.entered_hi, e.exited_at, e.rule,
-    e.confirmed_at, e.trust
+    e.confirmed_at, e.trust, e.exit_trust
 FROM grown JOIN visit_event e ON e.visit_id = grown.id
 WHERE e.revision = (SELECT max(revision) FROM visit_event WHERE visit_id = grown.id)
 RETURNING revision

@@ -70,7 +70,7 @@ FROM load WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded)
 -- :name visits
 -- Arrived visits of these trackers since a time, each by its newest revision that custody may follow.
 SELECT v.id, v.tracker_id, v.place_id, e.entered_at, e.entered_lo, e.entered_hi, e.rule, e.confirmed_at, e.trust,
-    e.exited_at, p.class, EXISTS (
+    e.exited_at, e.exit_trust, p.class, EXISTS (
         SELECT 1 FROM assignment a
         JOIN leg l ON l.vehicle_id = a.vehicle_id AND upper_inf(l.recorded)
         JOIN stop s ON s.consignment_id = l.consignment_id AND s.place_id = v.place_id

@@ -10,7 +10,8 @@ COPY position_stage FROM STDIN (FORMAT binary)
 
 -- :name stage_insert
 -- Store what is staged; return those that were known already, and whether the copy said something new.
--- Copies are merged field by field in ways that do not depend on their order (law L2).
+-- A copy of higher trust replaces what the lower ones said; copies of equal trust are merged field by field, in ways
+-- that do not depend on their order (law L2). Of one of lower trust only counts that it was here earlier (law L5).
 WITH stored AS (
     INSERT INTO position AS p (
         tracker_id, fix_time, lat_e7, lon_e7, received_at, speed_cms, course_ddeg, altitude_dm, accuracy_dm,
@@ -23,31 +24,29 @@ WITH stored AS (
     FROM position_stage
     ON CONFLICT (tracker_id, fix_time, lat_e7, lon_e7) DO UPDATE SET
         received_at = least(p.received_at, excluded.received_at),
-        speed_cms = greatest(p.speed_cms, excluded.speed_cms),
-        course_ddeg = greatest(p.course_ddeg, excluded.course_ddeg),
-        altitude_dm = greatest(p.altitude_dm, excluded.altitude_dm),
-        accuracy_dm = greatest(p.accuracy_dm, excluded.accuracy_dm),
-        hdop_centi = greatest(p.hdop_centi, excluded.hdop_centi),
-        satellites = greatest(p.satellites, excluded.satellites),
-        quality = greatest(p.quality, excluded.quality),
-        battery_pct = greatest(p.battery_pct, excluded.battery_pct),
-        flags = p.flags | excluded.flags,
         trust = greatest(p.trust, excluded.trust),
-        protocol = least(p.protocol, excluded.protocol),
-        attributes = greatest(p.attributes, excluded.attributes)
+        (speed_cms, course_ddeg, altitude_dm, accuracy_dm, hdop_centi, satellites, quality, battery_pct, flags,
+            protocol, attributes) = (
+            SELECT max(speed_cms), max(course_ddeg), max(altitude_dm), max(accuracy_dm), max(hdop_centi),
+                max(satellites), max(quality), max(battery_pct), bit_or(flags), min(protocol),
+                (array_agg(attributes ORDER BY attributes DESC NULLS LAST))[1]
+            FROM (SELECT p.* UNION ALL SELECT excluded.*) AS c
+            WHERE c.trust = greatest(p.trust, excluded.trust)
+        )
     WHERE excluded.received_at < p.received_at
-        OR excluded.flags & ~p.flags <> 0
         OR excluded.trust > p.trust
-        OR excluded.protocol < p.protocol
-        OR greatest(p.speed_cms, excluded.speed_cms) IS DISTINCT FROM p.speed_cms
-        OR greatest(p.course_ddeg, excluded.course_ddeg) IS DISTINCT FROM p.course_ddeg
-        OR greatest(p.altitude_dm, excluded.altitude_dm) IS DISTINCT FROM p.altitude_dm
-        OR greatest(p.accuracy_dm, excluded.accuracy_dm) IS DISTINCT FROM p.accuracy_dm
-        OR greatest(p.hdop_centi, excluded.hdop_centi) IS DISTINCT FROM p.hdop_centi
-        OR greatest(p.satellites, excluded.satellites) IS DISTINCT FROM p.satellites
-        OR greatest(p.quality, excluded.quality) IS DISTINCT FROM p.quality
-        OR greatest(p.battery_pct, excluded.battery_pct) IS DISTINCT FROM p.battery_pct
-        OR greatest(p.attributes, excluded.attributes) IS DISTINCT FROM p.attributes
+        OR excluded.trust = p.trust AND (
+            excluded.flags & ~p.flags <> 0
+            OR excluded.protocol < p.protocol
+            OR greatest(p.speed_cms, excluded.speed_cms) IS DISTINCT FROM p.speed_cms
+            OR greatest(p.course_ddeg, excluded.course_ddeg) IS DISTINCT FROM p.course_ddeg
+            OR greatest(p.altitude_dm, excluded.altitude_dm) IS DISTINCT FROM p.altitude_dm
+            OR greatest(p.accuracy_dm, excluded.accuracy_dm) IS DISTINCT FROM p.accuracy_dm
+            OR greatest(p.hdop_centi, excluded.hdop_centi) IS DISTINCT FROM p.hdop_centi
+            OR greatest(p.satellites, excluded.satellites) IS DISTINCT FROM p.satellites
+            OR greatest(p.quality, excluded.quality) IS DISTINCT FROM p.quality
+            OR greatest(p.battery_pct, excluded.battery_pct) IS DISTINCT FROM p.battery_pct
+            OR greatest(p.attributes, excluded.attributes) IS DISTINCT FROM p.attributes)
     RETURNING p.tracker_id, p.fix_time, p.lat_e7, p.lon_e7, old.tracker_id IS NULL AS fresh
 )
 SELECT s.ord, stored.fresh IS NOT NULL AS changed

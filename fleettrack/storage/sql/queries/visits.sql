@@ -71,14 +71,16 @@ ON CONFLICT DO NOTHING
 
 -- :name stored
 -- The visits of each tracker that changed after a time of its own, retracted ones left out.
-SELECT v.id, v.tracker_id, v.revision, v.trust, v.body
+SELECT v.id, v.tracker_id, v.revision, v.trust, v.exit_trust, (
+        SELECT held FROM visit_event e WHERE e.visit_id = v.id ORDER BY revision DESC LIMIT 1), v.body
 FROM unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
 JOIN visit v ON v.tracker_id = t.id AND v.last_change > coalesce(t.after, '-infinity')
 WHERE NOT v.retracted
 
 -- :name by_key
 -- Visits by tracker, place and first fix inside.
-SELECT v.id, v.tracker_id, v.revision, v.trust, v.body
+SELECT v.id, v.tracker_id, v.revision, v.trust, v.exit_trust, (
+        SELECT held FROM visit_event e WHERE e.visit_id = v.id ORDER BY revision DESC LIMIT 1), v.body
 FROM unnest(%(trackers)s::bigint[], %(places)s::bigint[], %(firsts)s::timestamptz[]) AS k (tracker_id, place_id, first_in)
 JOIN visit v USING (tracker_id, place_id, first_in)
 WHERE NOT v.retracted
@@ -92,25 +94,27 @@ SELECT nextval(pg_get_serial_sequence('visit', 'id')) FROM generate_series(1, %(
 -- :name save
 INSERT INTO visit (
     id, tracker_id, place_id, revision, first_in, last_change, entered_at, entered_lo, entered_hi, arrived, exited_at,
-    retracted, trust, body)
+    retracted, trust, exit_trust, body)
 OVERRIDING SYSTEM VALUE
 SELECT * FROM unnest(
     %(ids)s::bigint[], %(trackers)s::bigint[], %(places)s::bigint[], %(revisions)s::int[], %(firsts)s::timestamptz[],
     %(changes)s::timestamptz[], %(entered)s::timestamptz[], %(los)s::timestamptz[], %(his)s::timestamptz[],
-    %(arrived)s::boolean[], %(exited)s::timestamptz[], %(retracted)s::boolean[], %(trusts)s::smallint[], %(bodies)s::bytea[])
+    %(arrived)s::boolean[], %(exited)s::timestamptz[], %(retracted)s::boolean[], %(trusts)s::smallint[],
+    %(exit_trusts)s::smallint[], %(bodies)s::bytea[])
 ON CONFLICT (id) DO UPDATE SET
     revision = excluded.revision, first_in = excluded.first_in, last_change = excluded.last_change,
     entered_at = excluded.entered_at, entered_lo = excluded.entered_lo, entered_hi = excluded.entered_hi,
     arrived = excluded.arrived, exited_at = excluded.exited_at, retracted = excluded.retracted,
-    trust = excluded.trust, body = excluded.body
+    trust = excluded.trust, exit_trust = excluded.exit_trust, body = excluded.body
 
 -- :name log
 INSERT INTO visit_event (
-    visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust)
+    visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust,
+    exit_trust)
 SELECT * FROM unnest(
     %(ids)s::bigint[], %(revisions)s::int[], %(kinds)s::text[], %(lates)s::boolean[], %(helds)s::boolean[],
     %(entered)s::timestamptz[], %(los)s::timestamptz[], %(his)s::timestamptz[], %(exited)s::timestamptz[],
-    %(rules)s::text[], %(confirmed)s::timestamptz[], %(trusts)s::smallint[])
+    %(rules)s::text[], %(confirmed)s::timestamptz[], %(trusts)s::smallint[], %(exit_trusts)s::smallint[])
 
 -- :name fences
 -- Every version of every fence as known now.

@@ -46,10 +46,12 @@ CREATE TABLE visit (
     arrived boolean NOT NULL,
     exited_at timestamptz,
     retracted boolean NOT NULL DEFAULT false,
-    trust smallint NOT NULL,  -- the least of the fixes that decided it
+    trust smallint NOT NULL,  -- the least of the fixes that decided the arrival; 0 without one
+    exit_trust smallint NOT NULL,  -- the same of the departure
     body bytea NOT NULL  -- the fold's record, whole
 );
 CREATE INDEX visit_tracker ON visit (tracker_id, last_change);
+CREATE INDEX visit_key ON visit (tracker_id, place_id, first_in) WHERE NOT retracted;
 CREATE INDEX visit_place ON visit (place_id, entered_at);
 
 CREATE TABLE visit_event (
@@ -67,6 +69,7 @@ CREATE TABLE visit_event (
     rule text,
     confirmed_at timestamptz,
     trust smallint NOT NULL,
+    exit_trust smallint NOT NULL,
     PRIMARY KEY (visit_id, kind, revision)
 );
 
@@ -93,6 +96,7 @@ CREATE TABLE held_ping (
     digest bytea NOT NULL,
     CONSTRAINT held_ping_once UNIQUE (identity, digest)
 );
+CREATE INDEX held_ping_source ON held_ping (source);
 
 CREATE TABLE reject (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -105,4 +109,5 @@ CREATE TABLE reject (
     api_key_id bigint REFERENCES api_key,
     raw bytea NOT NULL
 );
-CREATE INDEX reject_key ON reject (api_key_id, received_at);
+CREATE INDEX reject_key ON reject (api_key_id, id);
+CREATE INDEX reject_tracker ON reject (identity, id) WHERE api_key_id IS NULL;
