@@ -41,7 +41,7 @@ class Unauthenticated(FleettrackError):
 
 
 class DatabaseAway(FleettrackError):
-    """The database cannot be reached just now; nothing was stored."""
+    """The database cannot be reached just now; what was under way may be stored or not: send it again."""
 
 
 class StaleConfiguration(FleettrackError):

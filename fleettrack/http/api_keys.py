@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
-import msgspec
 from aiohttp import web
 
-from fleettrack.domain import errors
-from fleettrack.http import bodies, context, pages, routes
+from fleettrack.http import bodies, context, handlers, pages, routes
+from fleettrack.services.forms import words
 from fleettrack.storage import keys
 
 
-class NewKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class NewKey(words.New, frozen=True):
     """A key to be made; a carrier's names its party."""
 
-    name: str
+    name: words.Text
     role: keys.Role
-    party: str | None = None
-    expires_at: dt.datetime | None = None
+    party: words.Ref | None = None
+    expires_at: words.Moment | None = None
 
 
 async def post(request: web.Request, _caller: keys.Caller) -> web.StreamResponse:
     """Make a key; the answer is the only time its token is told."""
     wanted = await bodies.decode(request, NewKey)
-    if wanted.expires_at is not None and wanted.expires_at.tzinfo is None:
-        raise errors.Invalid("the time has no offset", problems=[{"place": "expires_at", "reason": "no UTC offset"}])
     made = await context.services(request).keys.create(
         name=wanted.name, role=wanted.role, party=wanted.party, expires_at=wanted.expires_at
     )
@@ -39,9 +34,9 @@ async def listed(request: web.Request, _caller: keys.Caller) -> web.StreamRespon
     return pages.answer(page, rows, lambda row: row.id)
 
 
-async def delete(request: web.Request, _caller: keys.Caller) -> web.StreamResponse:
+async def delete(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
     """End a key."""
-    await context.services(request).keys.revoke(request.match_info["key"])
+    await context.services(request).keys.revoke(handlers.Asked(request, caller).path("key"))
     return web.Response(status=204)
 
 

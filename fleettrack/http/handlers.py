@@ -11,6 +11,7 @@ from aiohttp import web
 
 from fleettrack.domain import errors, units
 from fleettrack.http import bodies, context, pages, problems, routes
+from fleettrack.services.forms import words
 from fleettrack.storage import keys
 
 _F = TypeVar("_F")
@@ -40,8 +41,16 @@ class Asked(msgspec.Struct, frozen=True):
         return self.caller.party if self.caller.role == "carrier" else None
 
     def path(self, name: str) -> str:
-        """Return a part of the path."""
-        return self.request.match_info[name]
+        """Return a part of the path.
+
+        Raises:
+            NotFound: it is no text that anything is named by.
+        """
+        text = self.request.match_info[name]
+        try:
+            return msgspec.convert(text, words.Text)
+        except msgspec.ValidationError as exc:
+            raise errors.NotFound(f"there is no {name} {text[:100]!r}", kind=name, unknown=[text]) from exc
 
     def number(self, name: str) -> int:
         """Return a part of the path that is a number.
@@ -56,7 +65,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     def word(self, name: str) -> str | None:
         """Return a query parameter."""
-        return self.request.query.get(name)
+        return self._read(name, words.Text)
 
     def flag(self, name: str) -> bool | None:
         """Return a query parameter that is true or false, None where it is not given."""
@@ -67,10 +76,12 @@ class Asked(msgspec.Struct, frozen=True):
         found = self._read(name, dt.datetime)
         if found is not None and found.tzinfo is None:
             raise _wrong(name, "a time needs its offset from UTC, as in 2024-05-01T12:00:00Z")
+        if found is not None and not words.on_calendar(found):
+            raise _wrong(name, "this is too near to the ends of the calendar")
         return found
 
     def _read(self, name: str, kind: type[_F]) -> _F | None:
-        text = self.word(name)
+        text = self.request.query.get(name)
         if text is None:
             return None
         try:

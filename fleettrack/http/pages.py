@@ -11,9 +11,14 @@ import msgspec
 from aiohttp import web
 
 from fleettrack.http import bodies, problems
+from fleettrack.services.forms import words
 
 LIMIT = 100
 LIMIT_MAX = 500
+LIMIT_DIGITS = 9
+
+_KEPT: dict[type, Any] = {int: words.Number, str: words.Text}
+"""What a cursor may hold of a plain type: no more than the database can."""
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
@@ -33,13 +38,13 @@ def asked(request: web.Request, key: type[_K]) -> Page[_K]:
         Malformed: the limit is no number from 1 to LIMIT_MAX, or the cursor none of ours.
     """
     limit = request.query.get("limit", str(LIMIT))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= LIMIT_MAX:
+    if not limit.isascii() or not limit.isdigit() or len(limit) > LIMIT_DIGITS or not 1 <= int(limit) <= LIMIT_MAX:
         raise problems.Malformed(f"limit is a number from 1 to {LIMIT_MAX}")
     given = request.query.get("cursor")
     if given is None:
         return Page(int(limit), None)
     try:
-        after = msgspec.json.decode(base64.urlsafe_b64decode(given), type=key)
+        after = msgspec.json.decode(base64.urlsafe_b64decode(given), type=_KEPT.get(key, key))
     except (msgspec.MsgspecError, binascii.Error, ValueError) as exc:
         raise problems.Malformed("this cursor is not one of ours") from exc
     return Page(int(limit), after)

@@ -21,7 +21,9 @@ AWAY_LOOK_S = 0.2  # while it is known to be away: time enough to find it back
 RECONNECT_S = 1.0  # for longer the pool would double its pauses, up to minutes, before it looks again
 CONNECT_TIMEOUT_S = 5
 
-AWAY = (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg.OperationalError, psycopg.InterfaceError)
+AWAY = ("08", "53", "57P")
+"""SQLSTATEs with which the server cannot serve anybody: connection lost, out of resources, shutting down. Others of its
+operational errors are about what was asked (too large for an index, took too long), and a retry would meet them again."""
 
 MESSAGES = {
     "party_ref_unique": "a party with this reference exists already",
@@ -46,9 +48,17 @@ def translate(error: psycopg.Error) -> errors.FleettrackError | None:
         return errors.Conflict(MESSAGES.get(name, f"contradicts what is stored ({name})"), constraint=name)
     if isinstance(error, (pg.SerializationFailure, pg.DeadlockDetected)):
         return errors.StaleConfiguration()
-    if isinstance(error, AWAY):
-        return errors.DatabaseAway()
-    return None
+    if isinstance(error, pg.LockNotAvailable):
+        return errors.DatabaseAway("the database is busy with a long edit; nothing was stored")
+    if isinstance(error, psycopg.DataError):
+        return errors.Invalid(f"a value cannot be kept: {str(error).partition(chr(10))[0]}")
+    return errors.DatabaseAway() if _is_away(error) else None
+
+
+def _is_away(error: psycopg.Error) -> bool:
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(AWAY)
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))  # the driver found nobody there
 
 
 class Database:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from fleettrack.services.forms.words import Moment, New, Ref, Text
+from fleettrack.services.forms.words import Moment, New, Ref, Secret, Text
 from fleettrack.storage.claims import Tracker
 from fleettrack.storage.places import Fence
 
@@ -20,7 +20,7 @@ class NewParty(New, frozen=True, kw_only=True):
 
     ref: Ref
     name: Text
-    gln: str | None = None
+    gln: Text | None = None
 
 
 class NewFence(New, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class NewPlace(New, frozen=True, kw_only=True):
     ref: Ref
     name: Text
     party: Ref
-    timezone: str = "UTC"
+    timezone: Text = "UTC"
     class_: PlaceClass = msgspec.field(default="site", name="class")
     geofences: tuple[NewFence, ...] = ()
 
@@ -63,7 +63,7 @@ class NewVehicle(New, frozen=True, kw_only=True):
     """A vehicle; `carrier` is the party that drives it."""
 
     ref: Ref
-    giai: str | None = None
+    giai: Ref | None = None
     carrier: Ref | None = None
 
 
@@ -75,7 +75,7 @@ class NewTracker(New, frozen=True, kw_only=True):
     carrier: Ref | None = None
     checksum: Checksum = "if-present"
     minimum_trust: Trust = 0
-    secret: str | None = None  # then its id is `identity~secret` wherever the transport proves nothing
+    secret: Secret | None = None  # then its id is `identity~secret` wherever the transport proves nothing
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fleettrack.services.forms.words import Moment, New, Ref, Text
+from fleettrack.services.forms.words import Moment, New, Number, Ref, Seq, Text
 
 LevelName = Literal["dock_read", "scan", "counterparty", "signatures"]
 LineOutcome = Literal["received", "short", "over", "damaged", "refused"]
@@ -25,7 +25,7 @@ class NewReceipt(New, frozen=True, kw_only=True):
     what was there: whatever else was due is short, or follows later if `rest_follows`.
     """
 
-    stop: int | None = None
+    stop: Seq | None = None
     event_at: Moment | None = None  # now
     effective_at: Moment | None = None  # derived: the arrival, else event_at
     level: LevelName = "scan"
@@ -41,7 +41,7 @@ class NewHandover(New, frozen=True, kw_only=True):
 
     to_party: Ref
     from_party: Ref | None = None
-    stop: int | None = None
+    stop: Seq | None = None
     event_at: Moment | None = None  # now
     effective_at: Moment | None = None
     level: LevelName = "scan"
@@ -53,7 +53,7 @@ class NewCorrection(New, frozen=True, kw_only=True):
     """A person's correction: a stop skipped or completed, or a fact that was wrong."""
 
     kind: Literal["skip_stop", "complete_stop", "void_fact"]
-    stop: int | None = None
-    fact: int | None = None
+    stop: Seq | None = None
+    fact: Number | None = None
     event_at: Moment | None = None  # now
     note: Text = ""

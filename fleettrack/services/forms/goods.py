@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 
 from fleettrack.domain import consignment
-from fleettrack.services.forms.words import Moment, New, Ref
+from fleettrack.services.forms.words import Moment, New, Ref, Seq, Text
 from fleettrack.storage.consignments import ItemSet, Leg, Stop
 
 
@@ -15,10 +15,10 @@ class NewSerials(New, frozen=True, kw_only=True):
     """Serials of one product, commissioned together: by GTIN, or by the issuer's own product code."""
 
     issuer: Ref
-    serials: list[str]
-    gtin: str | None = None
-    product: str | None = None
-    lot: str | None = None
+    serials: list[Text]
+    gtin: Text | None = None
+    product: Text | None = None
+    lot: Text | None = None
     expiry: dt.date | None = None
     place: Ref | None = None
     commissioned_at: Moment | None = None  # now
@@ -28,7 +28,7 @@ class NewUnits(New, frozen=True, kw_only=True):
     """Logistic units by their SSCCs, commissioned together."""
 
     issuer: Ref
-    ssccs: list[str]
+    ssccs: list[Text]
     place: Ref | None = None
     commissioned_at: Moment | None = None  # now
 
@@ -60,7 +60,7 @@ class NewStop(New, frozen=True, kw_only=True):
 
     place: Ref
     role: consignment.Role
-    seq: int | None = None  # 1, 2, … in the order given
+    seq: Seq | None = None  # 1, 2, … in the order given
     party: Ref | None = None  # pickup: consignor, drop: consignee, waypoint: the place's own
     on_arrival: consignment.OnArrival | None = None  # drop: transfer, else record
     window_from: Moment | None = None
@@ -70,8 +70,8 @@ class NewStop(New, frozen=True, kw_only=True):
 class NewLeg(New, frozen=True, kw_only=True):
     """Who carries between two stops; absent legs are made between all stops for the consignment's carrier."""
 
-    from_stop: int
-    to_stop: int
+    from_stop: Seq
+    to_stop: Seq
     carrier: Ref
     vehicle: Ref | None = None
 
@@ -79,14 +79,14 @@ class NewLeg(New, frozen=True, kw_only=True):
 class NewItem(New, frozen=True, kw_only=True):
     """A line of the plan: a serial (by GTIN or canonical form), in a unit or not; or a unit, in another or not."""
 
-    serial: str | None = None
-    gtin: str | None = None
-    unit: str | None = None  # SSCC
-    parent_unit: str | None = None  # SSCC of what contains the unit
-    lot: str | None = None
+    serial: Text | None = None
+    gtin: Text | None = None
+    unit: Text | None = None  # SSCC
+    parent_unit: Text | None = None  # SSCC of what contains the unit
+    lot: Text | None = None
     expiry: dt.date | None = None
-    from_stop: int | None = None  # first pickup
-    to_stop: int | None = None  # last drop
+    from_stop: Seq | None = None  # first pickup
+    to_stop: Seq | None = None  # last drop
 
 
 class NewConsignment(New, frozen=True, kw_only=True):
