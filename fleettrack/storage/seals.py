@@ -51,25 +51,23 @@ async def seal(db: database.Database) -> int:
         pending = await (await connection.execute(_SQL["pending"], {"limit": BATCH})).fetchall()
         if not pending:
             return 0
+        entries = [entry_id for (entry_id,) in pending]
+        bodies = await (await connection.execute(_SQL["bodies"], {"entries": entries})).fetchall()
         last = await (await connection.execute(_SQL["last"])).fetchone()
         seq, head = (last[0], bytes(last[1])) if last else (0, GENESIS)
         hashes = []
-        for _, body in pending:
+        for _, body in bodies:
             head = link(head, body)
             hashes.append(head)
         await connection.execute(
             _SQL["seal"],
-            {
-                "seqs": list(range(seq + 1, seq + 1 + len(pending))),
-                "entries": [entry_id for entry_id, _ in pending],
-                "hashes": hashes,
-            },
+            {"seqs": list(range(seq + 1, seq + 1 + len(entries))), "entries": entries, "hashes": hashes},
         )
-        return len(pending)
+        return len(entries)
 
 
 async def unsealed(db: database.Database) -> tuple[int, float]:
-    """Return how many entries wait for their seal, and for how many seconds the oldest has."""
+    """Return how many entries wait for their seal, and for how many seconds the first of them has."""
     async with db.connection() as connection:
         row = await (await connection.execute(_SQL["unsealed"])).fetchone()
     assert row is not None
@@ -95,8 +93,10 @@ async def verify(db: database.Database) -> Verdict:
                     break
                 seq, head = found, bytes(sha256)
             broken = broken or await _check_details(connection, rows)
-    waiting, _ = await unsealed(db)
-    return Verdict(sealed=seq, unsealed=waiting, head=head.hex(), broken=broken)
+    async with db.connection() as connection:
+        row = await (await connection.execute(_SQL["without_seal"])).fetchone()
+    assert row is not None
+    return Verdict(sealed=seq, unsealed=row[0], head=head.hex(), broken=broken)
 
 
 def _check(before: int, seq: int, entry_id: int, sha256: bytes, expected: bytes | None) -> Broken | None:

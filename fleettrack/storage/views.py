@@ -110,8 +110,10 @@ async def rejects(
     connection: database.Connection, *, party_id: int | None, reason: str | None, before: int | None, limit: int
 ) -> list[Refused]:
     """Return rejects with a smaller id, newest first; for a party only its own."""
-    asked = {"party_id": party_id, "reason": reason, "before": before, "limit": limit}
-    return await rows.many(connection, _SQL["rejects"], Refused, **asked)
+    asked = {"reason": reason, "before": before, "limit": limit}
+    if party_id is None:
+        return await rows.many(connection, _SQL["rejects"], Refused, **asked)
+    return await rows.many(connection, _SQL["rejects_of"], Refused, **asked, party_id=party_id)
 
 
 async def held(connection: database.Connection, *, after: str, limit: int) -> list[Held]:

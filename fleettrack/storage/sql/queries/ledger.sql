@@ -41,6 +41,8 @@ WHERE c.id = n.id
 RETURNING c.id, c.last_recorded_at - (n.count - 1) * interval '1 microsecond'
 
 -- :name append
+-- Append entries, and note that they wait for their seal.
+WITH appended AS (
 INSERT INTO ledger_entry (
     id, consignment_id, batch_id, key, kind, status, item_set_id, only_list_id, except_list_id, event_at, event_lo,
     event_hi, recorded_at, from_party, to_party, place_id, stop_seq, visit_id, fact_id, level, corroborated_by,
@@ -52,6 +54,9 @@ SELECT * FROM jsonb_to_recordset(%(entries)s::jsonb) AS e (
     recorded_at timestamptz, from_party bigint, to_party bigint, place_id bigint, stop_seq int, visit_id bigint,
     fact_id bigint, level smallint, corroborated_by text[], actor text, supersedes bigint, voids bigint,
     evidence_sha256 bytea)
+RETURNING id
+)
+INSERT INTO ledger_unsealed (entry_id) SELECT id FROM appended
 
 -- :name evidence
 INSERT INTO ledger_evidence (

@@ -4,15 +4,18 @@ SELECT pg_try_advisory_xact_lock(%(lock)s::bigint)
 
 -- :name pending
 -- Entries to be sealed: committed, and older than the oldest transaction still open, so that none can come before.
-SELECT e.id, e.body FROM ledger_sealable e
-WHERE e.txid < pg_snapshot_xmin(pg_current_snapshot())
-    AND NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
-ORDER BY e.id LIMIT %(limit)s::int
+SELECT entry_id FROM ledger_unsealed WHERE txid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY entry_id LIMIT %(limit)s::int
+
+-- :name bodies
+SELECT id, body FROM ledger_sealable WHERE id = ANY(%(entries)s::bigint[]) ORDER BY id
 
 -- :name last
 SELECT seq, sha256 FROM ledger_seal ORDER BY seq DESC LIMIT 1
 
 -- :name seal
+-- Seal entries, which then wait no longer.
+WITH sealed AS (DELETE FROM ledger_unsealed WHERE entry_id = ANY(%(entries)s::bigint[]))
 INSERT INTO ledger_seal (seq, entry_id, sha256)
 SELECT * FROM unnest(%(seqs)s::bigint[], %(entries)s::bigint[], %(hashes)s::bytea[])
 
@@ -23,8 +26,13 @@ FROM ledger_seal s LEFT JOIN ledger_sealable e ON e.id = s.entry_id
 WHERE s.seq > %(after)s::bigint ORDER BY s.seq LIMIT %(limit)s::int
 
 -- :name unsealed
-SELECT count(*), extract(epoch FROM clock_timestamp() - min(recorded_at)) FROM ledger_entry e
-WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+-- How many entries wait for their seal, and for how long the first of them has.
+SELECT count(*), extract(epoch FROM clock_timestamp() - (SELECT recorded_at FROM ledger_entry WHERE id = min(entry_id)))
+FROM ledger_unsealed
+
+-- :name without_seal
+-- All entries that have no seal, looked for in the whole ledger.
+SELECT count(*) FROM ledger_entry e WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
 
 -- :name evidence
 -- The fixes kept with these entries.

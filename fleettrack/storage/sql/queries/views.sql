@@ -15,14 +15,31 @@ WHERE (%(before)s::bigint IS NULL OR v.id < %(before)s::bigint)
 ORDER BY v.id DESC LIMIT %(limit)s::int
 
 -- :name rejects
--- What was refused and why, newest first; for a carrier what came with its keys or from its trackers.
+-- What was refused and why, newest first.
 SELECT r.id, r.received_at, r.reason, r.detail, r.protocol, r.source, r.identity AS tracker, k.prefix AS api_key, r.raw
 FROM reject r LEFT JOIN api_key k ON k.id = r.api_key_id
 WHERE (%(before)s::bigint IS NULL OR r.id < %(before)s::bigint)
     AND (%(reason)s::text IS NULL OR r.reason = %(reason)s::text)
-    AND (%(party_id)s::bigint IS NULL OR k.party_id = %(party_id)s::bigint
-        OR (r.api_key_id IS NULL
-            AND r.identity IN (SELECT identity FROM tracker WHERE carrier_id = %(party_id)s::bigint)))
+ORDER BY r.id DESC LIMIT %(limit)s::int
+
+-- :name rejects_of
+-- What was refused and why, newest first, of what came with a carrier's keys, or without a key from its trackers.
+SELECT r.id, r.received_at, r.reason, r.detail, r.protocol, r.source, r.identity AS tracker, r.prefix AS api_key, r.raw
+FROM (
+    SELECT newest.*, k.prefix FROM api_key k CROSS JOIN LATERAL (
+        SELECT * FROM reject
+        WHERE api_key_id = k.id AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+            AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+        ORDER BY id DESC LIMIT %(limit)s::int
+    ) newest WHERE k.party_id = %(party_id)s::bigint
+    UNION ALL
+    SELECT newest.*, NULL FROM tracker t CROSS JOIN LATERAL (
+        SELECT * FROM reject
+        WHERE api_key_id IS NULL AND identity = t.identity AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+            AND (%(reason)s::text IS NULL OR reason = %(reason)s::text)
+        ORDER BY id DESC LIMIT %(limit)s::int
+    ) newest WHERE t.carrier_id = %(party_id)s::bigint
+) r
 ORDER BY r.id DESC LIMIT %(limit)s::int
 
 -- :name held

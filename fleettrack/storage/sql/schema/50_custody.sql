@@ -37,7 +37,6 @@ CREATE TABLE ledger_entry (
     actor text NOT NULL,
     supersedes bigint REFERENCES ledger_entry,  -- this entry takes that one's place
     voids bigint REFERENCES ledger_entry,  -- this entry takes that one away
-    txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     CHECK (num_nonnulls(consignment_id, batch_id) = 1)
 );
 CREATE INDEX ledger_consignment ON ledger_entry (consignment_id, recorded_at);
@@ -60,6 +59,12 @@ CREATE TABLE ledger_evidence (
     PRIMARY KEY (entry_id, ordinal)
 );
 
+-- Entries that wait for their seal, filled by whoever appends and emptied by the seal: nobody searches the ledger.
+CREATE TABLE ledger_unsealed (
+    entry_id bigint PRIMARY KEY REFERENCES ledger_entry,
+    txid xid8 NOT NULL DEFAULT pg_current_xact_id()  -- to be sealed once no older transaction is open
+);
+
 CREATE TABLE ledger_seal (
     seq bigint PRIMARY KEY,
     entry_id bigint NOT NULL UNIQUE REFERENCES ledger_entry,
@@ -69,7 +74,7 @@ CREATE TABLE ledger_seal (
 
 -- An entry as it is sealed: everything it says, lists by their digest, times in microseconds since 1970.
 CREATE VIEW ledger_sealable AS
-SELECT e.id, e.txid, jsonb_build_object(
+SELECT e.id, jsonb_build_object(
     'id', e.id, 'consignment', e.consignment_id, 'batch', e.batch_id, 'key', e.key, 'kind', e.kind,
     'status', e.status, 'item_set', e.item_set_id, 'only', encode(o.sha256, 'hex'), 'except', encode(x.sha256, 'hex'),
     'event_at', (extract(epoch FROM e.event_at) * 1000000)::bigint,
