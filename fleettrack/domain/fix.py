@@ -90,11 +90,19 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 Message = Fix | Status | Reject
 
+IDENTITY_LIMIT = 128  # characters: enough for any numbering, and for an index
+
+
+def is_identity(text: str) -> bool:
+    """Say whether text may stand for a tracker: printable, and of at most IDENTITY_LIMIT characters."""
+    return 0 < len(text) <= IDENTITY_LIMIT and text.isprintable()
+
+
 REJECT_REASONS: dict[str, str] = {
     "checksum": "the checksum does not match the sentence",
     "checksum_missing": "this tracker's policy requires a checksum and there is none",
     "malformed": "the message is cut or not of the protocol's form",
-    "encoding": "the bytes are not valid text",
+    "encoding": "the bytes are not valid text, or an identity is not printable or too long",
     "too_long": "a line or body is longer than the limit",
     "too_deep": "JSON nested deeper than the limit",
     "inflated_size": "the compressed body grows past the limit",

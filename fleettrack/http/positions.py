@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from fleettrack.domain import fix
+from fleettrack.domain import errors, fix
 from fleettrack.http import bodies, context, problems, routes
 from fleettrack.ingest import session
 from fleettrack.ingest.codecs import decoder, registry
@@ -43,7 +43,7 @@ async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
         api_key_id=caller.key_id,
         carrier_id=caller.party_id if caller.role == "carrier" else None,
     )
-    messages, unreadable = await _messages(request, protocol, received_ms)
+    messages, unreadable = await _messages(request, protocol, _tracker(request), received_ms)
     answer = delivery.Answer(outcomes=[], rejects=[])
     for start in range(0, len(messages), DELIVERY_MESSAGES):
         parcel = delivery.Delivery(
@@ -60,8 +60,21 @@ async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
     return bodies.json(_said(messages, answer))
 
 
+def _tracker(request: web.Request) -> str | None:
+    """Return whose the pings are that do not say it.
+
+    Raises:
+        Invalid: it is no identity.
+    """
+    tracker = request.query.get("tracker")
+    if tracker and not fix.is_identity(tracker):
+        reason = f"not printable text of at most {fix.IDENTITY_LIMIT} characters"
+        raise errors.Invalid(f"tracker: {reason}", problems=[{"place": "tracker", "reason": reason}])
+    return tracker
+
+
 async def _messages(
-    request: web.Request, protocol: str, received_ms: int
+    request: web.Request, protocol: str, tracker: str | None, received_ms: int
 ) -> tuple[Sequence[fix.Message], fix.Reject | None]:
     """Decode the body; where it cannot be read at all the reject that says so is returned beside it, too."""
     try:
@@ -70,11 +83,9 @@ async def _messages(
         body = decoder.reject("too_long", b"", str(error))
     if isinstance(body, fix.Reject):
         return [body], body
-    told = decoder.Settings(
-        tracker=request.query.get("tracker"), datagram=True, checksum=request.app[context.SERVICES].checksums
-    )
+    told = decoder.Settings(tracker=tracker, datagram=True, checksum=request.app[context.SERVICES].checksums)
     messages = registry.open_decoder(protocol, told).feed(body, received_ms)
-    first = messages[0] if protocol == "json" else None
+    first = messages[0] if messages and protocol == "json" else None
     return messages, first if isinstance(first, fix.Reject) and first.index is None else None
 
 

@@ -22,8 +22,8 @@ RECONNECT_S = 1.0  # for longer the pool would double its pauses, up to minutes,
 CONNECT_TIMEOUT_S = 5
 
 AWAY = ("08", "53", "57P")
-"""SQLSTATEs with which the server cannot serve anybody: connection lost, out of resources, shutting down. Others of its
-operational errors are about what was asked (too large for an index, took too long), and a retry would meet them again."""
+"""SQLSTATEs with which the server serves nobody: connection lost, out of resources, shutting down. Other operational
+errors are about what was asked (too large for an index, took too long), and a retry would meet them again."""
 
 MESSAGES = {
     "party_ref_unique": "a party with this reference exists already",

@@ -20,6 +20,8 @@ SEALER = 0x666C0004
 IDEMPOTENCY_SPACE = 0x666C0005  # tried for, never waited for
 PARTITIONS = 16
 
+PATIENCE = "60s"  # edits take seconds; after that what waits is better off with its sender, or on disk
+
 
 async def epoch(connection: database.Connection) -> int:
     """Return the epoch of fences and assignments; it may end at any moment unless the transaction shares their lock."""
@@ -29,8 +31,12 @@ async def epoch(connection: database.Connection) -> int:
 
 
 async def share_configuration(connection: database.Connection) -> int:
-    """Hold fences and assignments still for this transaction; return their epoch."""
-    await connection.execute(_SQL["share_configuration"], {"lock": CONFIGURATION})
+    """Hold fences and assignments still for this transaction; return their epoch.
+
+    Raises:
+        DatabaseAway: at the end of the block, when somebody kept this or a further lock from us for PATIENCE.
+    """
+    await connection.execute(_SQL["share_configuration"], {"lock": CONFIGURATION, "patience": PATIENCE})
     return await epoch(connection)
 
 

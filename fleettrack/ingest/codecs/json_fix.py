@@ -12,7 +12,7 @@ import msgspec
 from fleettrack.domain import fix, units
 from fleettrack.ingest.codecs import decoder, quantities
 
-TEXT_LIMIT = 128  # characters of an identity
+TEXT_LIMIT = fix.IDENTITY_LIMIT  # also of an id, which is as good as one
 DEPTH_LIMIT = 16  # of nesting, the item itself being the first; a ping with sensors needs two
 INTEGER_LIMIT = 2**63 - 1  # of attributes: what JSON libraries can write again
 MS_FROM = 1e11  # epoch numbers from here on are milliseconds: as seconds the year 5138, as milliseconds 1973
@@ -50,7 +50,7 @@ _WRONG_FIELD = re.compile(r"`\$\.(\w+)")
 def identity(known: dict[str, Any]) -> str | None:
     """Return who an object says sent it, where that can be told at all."""
     tracker = known.get("tracker")
-    return tracker if isinstance(tracker, str) and _is_sound(tracker) else None
+    return tracker if isinstance(tracker, str) and fix.is_identity(tracker) else None
 
 
 def read(known: dict[str, Any]) -> Ping:
@@ -171,13 +171,9 @@ def _number(name: str, value: float, factor: float, limit: int) -> int:
 
 
 def _text(text: str | None, name: str) -> str | None:
-    if text is not None and not _is_sound(text):
+    if text and not fix.is_identity(text):
         raise decoder.Refusal("encoding", f"{name} is not printable text of at most {TEXT_LIMIT} characters.")
     return text or None
-
-
-def _is_sound(text: str) -> bool:
-    return text.isprintable() and len(text) <= TEXT_LIMIT
 
 
 def _attributes(sensors: dict[str, Any] | None, unknown: dict[str, Any] | None) -> dict[str, Any] | None:

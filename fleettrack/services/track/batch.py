@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fleettrack.domain import fix
-from fleettrack.services.track import delivery
+from fleettrack.services.track import delivery, masking
 from fleettrack.storage import positions, trackers
 
 
@@ -49,13 +49,16 @@ class Batch:
 
     def refuse_fix(self, n: int, reason: str) -> None:
         """Refuse a fix for one of REJECT_REASONS. Its bytes are gone; what was read of them is kept, but no secret."""
-        identity = (self.fixes[n].tracker or "").partition(delivery.SECRET_MARK)[0] or None
+        identity: str | None = (self.fixes[n].tracker or "").partition(delivery.SECRET_MARK)[0]
+        if not identity or not fix.is_identity(identity):
+            identity = None
         raw = msgspec.json.encode(msgspec.structs.replace(self.fixes[n], tracker=identity))
         reject = fix.Reject(reason=reason, raw=raw, detail=fix.REJECT_REASONS[reason], tracker=identity)
         self.refuse(self.owner[n], self.index[n], reject)
 
     def refuse(self, d: int, i: int, reject: fix.Reject) -> None:
-        """Note a reject, to be kept and to be told to the sender."""
+        """Note a reject, to be kept and to be told to the sender, without a secret that it came with."""
+        reject = masking.without_secret(reject)
         parcel = self.deliveries[d]
         self.answers[d].outcomes[i] = delivery.Outcome.REJECTED
         self.answers[d].rejects.append((i, reject))

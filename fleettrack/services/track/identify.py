@@ -69,7 +69,8 @@ async def identify(
     batch: batches.Batch, connection: database.Connection, directory: Directory, epoch: int
 ) -> Identified:
     """Split the batch's fixes into those to store, those to hold and those to refuse."""
-    known = await directory.load(connection, epoch, {f.tracker for f in batch.fixes if f.tracker})
+    identities = {f.tracker for f in batch.fixes if f.tracker}
+    known = await directory.load(connection, epoch, {i for i in identities if fix.is_identity(i)})
     found = Identified([], [], [])
     unknown: list[int] = []
     verdicts = [_verdicts_of(parcel.sender) for parcel in batch.deliveries]
@@ -103,6 +104,8 @@ def _verdicts_of(sender: delivery.Sender) -> int:
 def _judge(identity: str | None, sender: delivery.Sender, known: Known) -> Verdict:
     if not identity:
         return "no_identity"
+    if not fix.is_identity(identity):
+        return "encoding"
     tracker, secret = _look_up(known, identity)
     if tracker is None:
         return None

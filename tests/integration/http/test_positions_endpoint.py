@@ -183,3 +183,16 @@ async def test_a_long_body_goes_on_in_pieces_and_is_answered_as_one(api):
     assert (status, said["accepted"]) == (200, 11_999)
     assert [r["index"] for r in said["rejects"]] == [11_000]
     assert len(api.door.pipeline.deliveries) > 1
+
+
+@pytest.mark.parametrize("tracker", ["x" * 3800, "x" * 129, "nul%00", "%0a"])
+async def test_whose_the_pings_are_is_checked_like_an_identity_in_them(api, tracker):
+    nameless = {name: value for name, value in PING.items() if name != "tracker"}
+    status, said = await api.ask("POST", f"{POSITIONS}?tracker={tracker}", json=[nameless])
+    assert (status, said["type"]) == (422, "urn:fleettrack:problem:invalid")
+    assert not api.door.pipeline.deliveries
+
+
+async def test_no_pings_are_no_fault(api):
+    status, said = await api.ask("POST", POSITIONS, json=[])
+    assert (status, counts(said)) == (200, {"accepted": 0, "duplicate": 0, "rejected": 0, "held": 0})

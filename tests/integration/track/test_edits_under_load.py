@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import ground
+import psycopg
 import pytest
 from recording import until
 
 from fleettrack import metrics
-from fleettrack.domain import fix
+from fleettrack.domain import errors, fix
 from fleettrack.services import custody, planning
 from fleettrack.services.track import batcher, delivery, pipeline
-from fleettrack.storage import database
+from fleettrack.storage import database, locks
 
 LIMIT_S = 60  # nothing here takes a second, a ring takes for ever
 SENDER = delivery.Sender(protocol=delivery.Protocol.JSON, source="192.0.2.1", trust=fix.Trust.API_KEY)
@@ -32,8 +34,8 @@ async def world(url: str) -> AsyncIterator[tuple[database.Database, pipeline.Pip
         await db.close()
 
 
-def parcel(start: int, size: int = 5, tracker: str = "t1") -> delivery.Delivery:
-    fixes = [ground.at(tracker, ground.T0 + (start + i) * 1000, 47.05, 8.1, 20.0) for i in range(size)]
+def parcel(start: int, size: int = 5, tracker: str = "t1", **more: Any) -> delivery.Delivery:
+    fixes = [ground.at(tracker, ground.T0 + (start + i) * 1000, 47.05, 8.1, 20.0, **more) for i in range(size)]
     return delivery.Delivery(sender=SENDER, messages=fixes, received_ms=ground.T0 + 10_000_000)
 
 
@@ -69,7 +71,7 @@ async def test_full_load_with_poison_and_edits_without_a_pause_come_to_an_end(
         running = asyncio.create_task(gather.run())
         try:
             async with asyncio.timeout(LIMIT_S):
-                parcels = [parcel(i * 5, tracker="poison\0" if i % 10 == 9 else "t1") for i in range(60)]
+                parcels = [parcel(i * 5, attributes={"no": "\0 in jsonb"} if i % 10 == 9 else None) for i in range(60)]
                 edits = asyncio.create_task(edit_for_ever(editor))
                 results = await asyncio.gather(*(gather.submit(p) for p in parcels), return_exceptions=True)
                 edits.cancel()
@@ -107,3 +109,36 @@ async def test_who_is_not_known_makes_no_partitions(database_url: str) -> None:
         assert asked.rows(months) == [before]
         (answer,) = await line.process([parcel(-20_000_000)])
         assert answer.count(delivery.Outcome.ACCEPTED) == 5
+
+
+async def test_who_waits_too_long_for_an_edit_is_told_to_come_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "PATIENCE", "20ms")
+    async with world(database_url) as (_, line, editor), editor.edit(configuration=True):
+        with pytest.raises(errors.DatabaseAway):
+            await line.process([parcel(0)])
+
+
+async def test_an_identity_that_is_none_is_refused_and_its_companions_are_not(database_url: str) -> None:
+    async with world(database_url) as (db, line, _):
+        names = ["x" * 3800, "nul\0", "half a pair \ud800", "t1"]
+        answers = await line.process([parcel(i * 10, tracker=name) for i, name in enumerate(names)])
+        assert [a.count(delivery.Outcome.REJECTED) for a in answers] == [5, 5, 5, 0]
+        assert answers[3].count(delivery.Outcome.ACCEPTED) == 5
+        kept = ground.World(database_url, db, line).rows("SELECT DISTINCT reason, identity FROM reject")
+        assert kept == [("encoding", None)]
+
+
+@pytest.mark.parametrize("state", ["54000", "57014", "23514", "58P01"])
+def test_a_fault_of_what_was_asked_is_not_the_databases_absence(state: str) -> None:
+    assert database.translate(psycopg.errors.lookup(state)()) is None
+
+
+@pytest.mark.parametrize("state", ["08006", "53100", "53300", "57P01", "57P03"])
+def test_a_server_that_serves_nobody_is_away(state: str) -> None:
+    assert isinstance(database.translate(psycopg.errors.lookup(state)()), errors.DatabaseAway)
+
+
+def test_a_lost_connection_is_an_absence() -> None:
+    assert isinstance(database.translate(psycopg.OperationalError("the connection is lost")), errors.DatabaseAway)

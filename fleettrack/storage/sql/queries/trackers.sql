@@ -8,8 +8,8 @@ FROM tracker WHERE identity = ANY(%(identities)s::text[])
 SELECT epoch FROM configuration
 
 -- :name share_configuration
--- Keep fences and assignments as they are until this transaction ends.
-SELECT pg_advisory_xact_lock_shared(%(lock)s::bigint)
+-- Keep fences and assignments as they are until this transaction ends, which waits for no lock longer than this.
+SELECT set_config('lock_timeout', %(patience)s::text, true), pg_advisory_xact_lock_shared(%(lock)s::bigint)
 
 -- :name edit_configuration
 -- Wait for the batches under way, then count the edit.
