@@ -144,3 +144,14 @@ async def test_visits_are_listed(api):
     assert visit["entered_lo"] <= visit["entered_at"] <= visit["entered_hi"]
     assert (visit["rule"], visit["exited_at"], visit["retracted"]) == ("a", None, False)
     assert (await api.ask("GET", f"{V1}/visits?arrived=false"))[1]["items"] == []
+
+
+async def test_no_reject_shows_a_trackers_secret(api):
+    await tracker(api, "sec-1", secret="topsecret")
+    await api.ask("POST", POSITIONS, json=[ping("sec-1~topsecret", lat=95.0)])
+    line = rmc(1, tracker="sec-1~topsecret").replace(b",A,", b",A,9")
+    await api.ask("POST", POSITIONS, data=line, headers=NMEA)
+    await api.ask("POST", POSITIONS, data=b'{"tracker":"sec-1~topsecret"', headers={"Content-Type": "application/json"})
+    _, rejects = await api.ask("GET", f"{V1}/rejects")
+    assert {r["reason"] for r in rejects["items"]} == {"latitude", "checksum", "malformed"}
+    assert "topsecret" not in str(rejects)
