@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,6 +17,7 @@ from fleettrack.storage import database, locks, positions, sql
 _SQL = sql.queries("ledger")
 
 INSTANT = dt.timedelta(microseconds=1)  # between two entries of one consignment
+SALT_BYTES = 16
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +100,20 @@ class Appended(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: dt.datetime
 
 
+class Kept(positions.Evidence, frozen=True, kw_only=True):
+    """A fix as it is kept beside the entry that rests on it."""
+
+    ordinal: int
+    salt: bytes
+
+
+def _kept(fixes: Sequence[positions.Evidence]) -> tuple[Kept, ...]:
+    return tuple(
+        Kept(**msgspec.structs.asdict(fix), ordinal=ordinal, salt=secrets.token_bytes(SALT_BYTES))
+        for ordinal, fix in enumerate(fixes)
+    )
+
+
 async def append(
     connection: database.Connection,
     additions: Sequence[Addition],
@@ -107,7 +122,7 @@ async def append(
     """Append entries in this order, each with the fixes it rests on, under their consignments' locks."""
     if not additions:
         return []
-    rested = list(evidence) or [()] * len(additions)
+    rested = [_kept(fixes) for fixes in evidence] or [()] * len(additions)
     ids = await (await connection.execute(_SQL["reserve"], {"count": len(additions)})).fetchall()
     known = await _recorded_at(connection, additions)
     appended = [
@@ -117,9 +132,10 @@ async def append(
     rows = [await _row(connection, a, fixes) for a, fixes in zip(appended, rested, strict=True)]
     await connection.execute(_SQL["append"], {"entries": _json(rows)})
     kept = [
-        msgspec.structs.asdict(fix) | {"entry_id": a.id, "ordinal": ordinal, "fix_time": units.utc(fix.time_ms)}
+        msgspec.structs.asdict(fix)
+        | {"entry_id": a.id, "fix_time": units.utc(fix.time_ms), "salt": "\\x" + fix.salt.hex()}
         for a, fixes in zip(appended, rested, strict=True)
-        for ordinal, fix in enumerate(fixes)
+        for fix in fixes
     ]
     if kept:
         await connection.execute(_SQL["evidence"], {"fixes": _json(kept)})
@@ -130,9 +146,7 @@ def _json(rows: Sequence[dict[str, Any]]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-async def _row(
-    connection: database.Connection, appended: Appended, evidence: Sequence[positions.Evidence]
-) -> dict[str, Any]:
+async def _row(connection: database.Connection, appended: Appended, evidence: Sequence[Kept]) -> dict[str, Any]:
     addition, entry = appended.addition, appended.addition.entry
     digest = evidence_digest(evidence)
     return {
@@ -199,12 +213,9 @@ async def _list(connection: database.Connection, objects: Sequence[int]) -> int 
     return list_id
 
 
-def evidence_digest(evidence: Sequence[positions.Evidence]) -> bytes | None:
-    """Return the digest that binds an entry to the fixes copied beside it."""
-    if not evidence:
-        return None
-    keys = [[e.tracker_id, e.time_ms, e.lat_e7, e.lon_e7] for e in evidence]
-    return hashlib.sha256(json.dumps(keys, separators=(",", ":")).encode()).digest()
+def evidence_digest(evidence: Sequence[Kept]) -> bytes | None:
+    """Return the digest that binds an entry to all that is kept of the fixes beside it."""
+    return hashlib.sha256(msgspec.json.encode(evidence)).digest() if evidence else None
 
 
 async def tell(connection: database.Connection, appended: Sequence[Appended]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fleettrack.storage import database, ledger, locks, positions, sql
+from fleettrack.storage import database, ledger, locks, sql
 
 _SQL = sql.queries("seals")
 
@@ -111,10 +111,10 @@ def _check(before: int, seq: int, entry_id: int, sha256: bytes, expected: bytes 
 
 async def _check_details(connection: database.Connection, rows: list[tuple[Any, ...]]) -> Broken | None:
     entries = [r[1] for r in rows]
-    kept: dict[int, list[positions.Evidence]] = {}
-    fields = positions.Evidence.__struct_fields__
+    kept: dict[int, list[ledger.Kept]] = {}
+    fields = ledger.Kept.__struct_fields__
     for entry_id, *values in await (await connection.execute(_SQL["evidence"], {"entries": entries})).fetchall():
-        kept.setdefault(entry_id, []).append(positions.Evidence(**dict(zip(fields, values, strict=True))))
+        kept.setdefault(entry_id, []).append(ledger.Kept(**dict(zip(fields, values, strict=True))))
     named = {r[3][name] for r in rows for name in ("only", "except") if r[3][name]}
     digests = [bytes.fromhex(d) for d in named]
     lists: dict[str, list[int]] = dict(await (await connection.execute(_SQL["lists"], {"digests": digests})).fetchall())

@@ -60,10 +60,10 @@ INSERT INTO ledger_unsealed (entry_id) SELECT id FROM appended
 
 -- :name evidence
 INSERT INTO ledger_evidence (
-    entry_id, ordinal, tracker_id, fix_time, lat_e7, lon_e7, received_at, speed_cms, accuracy_dm, flags, trust)
+    entry_id, ordinal, tracker_id, fix_time, lat_e7, lon_e7, received_at, speed_cms, accuracy_dm, flags, trust, salt)
 SELECT * FROM jsonb_to_recordset(%(fixes)s::jsonb) AS e (
     entry_id bigint, ordinal smallint, tracker_id bigint, fix_time timestamptz, lat_e7 int, lon_e7 int,
-    received_at timestamptz, speed_cms int, accuracy_dm int, flags smallint, trust smallint)
+    received_at timestamptz, speed_cms int, accuracy_dm int, flags smallint, trust smallint, salt bytea)
 
 -- :name exceptions_open
 SELECT id, consignment_id, key, kind, at, stop_seq, detail, visit_id, fact_id

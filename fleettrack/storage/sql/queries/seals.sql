@@ -37,7 +37,7 @@ SELECT count(*) FROM ledger_entry e WHERE NOT EXISTS (SELECT 1 FROM ledger_seal 
 -- :name evidence
 -- The fixes kept with these entries.
 SELECT entry_id, tracker_id, (extract(epoch FROM fix_time) * 1000)::bigint, lat_e7, lon_e7, received_at, speed_cms,
-    accuracy_dm, flags, trust
+    accuracy_dm, flags, trust, ordinal, salt
 FROM ledger_evidence WHERE entry_id = ANY(%(entries)s::bigint[]) ORDER BY entry_id, ordinal
 
 -- :name lists

@@ -56,6 +56,7 @@ CREATE TABLE ledger_evidence (
     accuracy_dm integer,
     flags smallint,
     trust smallint,
+    salt bytea NOT NULL,  -- of its digest: who has only the entry cannot find the fix by trying
     PRIMARY KEY (entry_id, ordinal)
 );
 
