@@ -19,19 +19,31 @@ class Done(words.New, frozen=True):
 async def _receipt(asked: Asked, form: forms.NewReceipt) -> facts.Fact:
     await _check_carrier(asked, form)
     return await receipts.receive(
-        asked.services.editor, asked.path("ref"), form, actor=asked.caller.actor, now=asked.now
+        asked.services.editor,
+        asked.path("ref"),
+        form,
+        actor=asked.caller.actor,
+        now=asked.now,
+        carrier=asked.carrier,
     )
 
 
 async def _handover(asked: Asked, form: forms.NewHandover) -> facts.Fact:
     await _check_carrier(asked, form)
     return await statements.hand_over(
-        asked.services.editor, asked.path("ref"), form, actor=asked.caller.actor, now=asked.now
+        asked.services.editor,
+        asked.path("ref"),
+        form,
+        actor=asked.caller.actor,
+        now=asked.now,
+        carrier=asked.carrier,
     )
 
 
 async def _check_carrier(asked: Asked, form: forms.NewReceipt | forms.NewHandover) -> None:
     """Let a carrier state only what binds itself: that it took over goods it was to carry, by a scan at most.
+
+    Where, and from whom, is the service's to check, with the consignment locked.
 
     Raises:
         NotFound: it carries no leg of this consignment.

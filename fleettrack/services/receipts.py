@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from fleettrack.domain import consignment as plans
-from fleettrack.services import checks, editing, planning, shortfall, statements
+from fleettrack.services import checks, editing, planning, shortfall, statements, takeovers
 from fleettrack.services.forms import facts as forms
 from fleettrack.storage import assignments, containment, database, facts, objects, rows
 
@@ -28,9 +28,17 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def receive(
-    editor: planning.Planner, consignment: str, form: forms.NewReceipt, *, actor: str, now: dt.datetime
+    editor: planning.Planner,
+    consignment: str,
+    form: forms.NewReceipt,
+    *,
+    actor: str,
+    now: dt.datetime,
+    carrier: str | None = None,
 ) -> facts.Fact:
     """Record a receipt; what it does not name, though it was due, was received, or is short where it lists what was.
+
+    `carrier`: who states it, where that is a carrier; see `takeovers`.
 
     Raises:
         NotFound: there is no such consignment, or an object is unknown.
@@ -40,11 +48,19 @@ async def receive(
     opens = any(line.found_in is not None for line in form.lines)
     async with editor.plan() if opens else editor.edit() as edit:
         told = await statements.begin(edit, consignment, form.stop, form.event_at, form.effective_at, now)
+        taking = None
+        if carrier is not None:
+            taking = await takeovers.at(edit.connection, consignment, carrier, form.stop, ends=True)
+            told = await statements.at_stop(edit, told, taking.stop)
         if told.stop is None:
             ends = await facts.ends(edit.connection, told.consignment.id)
             told = await statements.at_stop(edit, told, ends[0] if len(ends) == 1 else None)
         listed = await _find(edit.connection, form)
         await statements.check_commissioned(edit.connection, listed.names, told.happened_at)
+        if taking is not None:
+            due = await facts.due(edit.connection, told.consignment.id, told.happened_at, told.stop)
+            everything = listed.names.keys() | {member for member, _ in due}
+            await takeovers.check_givers(edit.connection, taking, everything, told.happened_at)
         outcomes = await _outcomes(edit.connection, told, listed, form.rest_follows)
         to_party = await statements.party(edit.connection, form.to_party)
         fact_id = await statements.record(

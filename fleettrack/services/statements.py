@@ -9,7 +9,7 @@ import msgspec
 
 from fleettrack.domain import consignment as plans
 from fleettrack.domain import errors
-from fleettrack.services import checks, editing, planning, tracing
+from fleettrack.services import checks, editing, planning, takeovers, tracing
 from fleettrack.services.forms import facts as forms
 from fleettrack.services.forms import words
 from fleettrack.storage import consignments, containment, database, facts, ledger, objects, parties, rows
@@ -124,9 +124,17 @@ async def told(edit: editing.Edit, consignment: str, fact_id: int) -> facts.Fact
 
 
 async def hand_over(
-    editor: planning.Planner, consignment: str, form: forms.NewHandover, *, actor: str, now: dt.datetime
+    editor: planning.Planner,
+    consignment: str,
+    form: forms.NewHandover,
+    *,
+    actor: str,
+    now: dt.datetime,
+    carrier: str | None = None,
 ) -> facts.Fact:
     """Record a change of possession of listed objects, or of all that is due at a stop or under way.
+
+    `carrier`: who states it, where that is a carrier; see `takeovers`.
 
     Raises:
         NotFound: there is no such consignment or party, or an object is unknown.
@@ -135,6 +143,9 @@ async def hand_over(
     async with editor.edit() as edit:
         connection = edit.connection
         stated = await begin(edit, consignment, form.stop, form.event_at, form.effective_at, now)
+        taking = None if carrier is None else await takeovers.at(connection, consignment, carrier, form.stop)
+        if taking is not None:
+            stated = await at_stop(edit, stated, taking.stop)
         ids = await objects.find(connection, form.objects) if form.objects else {}
         if form.objects is not None and not ids:
             raise checks.refusal("objects", None, "name at least one, or leave them out for all")
@@ -143,6 +154,10 @@ async def hand_over(
         absent = [name for name, object_id in ids.items() if not ways[object_id]]
         if absent:
             raise checks.offending("objects", absent, "it is not part of the consignment then")
+        if taking is not None:
+            takeovers.check_going_on(taking, ids, ways)
+            taken = await facts.taken(connection, stated.consignment.id, taking.stop, ids.values(), stated.happened_at)
+            await takeovers.check_givers(connection, taking, taken, stated.happened_at)
         if form.from_party is not None:
             await _check_holders(connection, ids, form.from_party, stated.happened_at)
         fact_id = await record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -115,6 +115,14 @@ async def ways(
     for object_id, from_seq, to_seq in await rows.plain(connection, _SQL["ways"], **asked):
         found[object_id].add((from_seq, to_seq))
     return found
+
+
+async def taken(
+    connection: database.Connection, consignment_id: int, stop: int, listed: Iterable[int], at: dt.datetime
+) -> set[int]:
+    """Return what a handover at a stop takes along: listed objects, or else all that goes on; with what is in them."""
+    asked = {"consignment_id": consignment_id, "stop": stop, "objects": list(listed), "at": at}
+    return {member for (member,) in await rows.plain(connection, _SQL["taken"], **asked)}
 
 
 async def ends(connection: database.Connection, consignment_id: int) -> list[int]:

@@ -42,6 +42,24 @@ SELECT DISTINCT up.object_id, s.from_seq, s.to_seq
 FROM up JOIN item i ON i.object_id = up.member AND upper_inf(i.recorded)
 JOIN item_set s ON s.id = i.item_set_id AND s.consignment_id = %(consignment_id)s::bigint
 
+-- :name taken
+-- What a handover at a stop takes along, as it lay at a time: the listed objects, or without a list the items that go
+-- on from there; with everything in them.
+WITH RECURSIVE taken AS (
+    SELECT o AS member, 0 AS depth FROM unnest(%(objects)s::bigint[]) AS o
+    UNION ALL
+    SELECT i.object_id, 0
+    FROM item_set s JOIN item i ON i.item_set_id = s.id AND upper_inf(i.recorded)
+    WHERE cardinality(%(objects)s::bigint[]) = 0 AND s.consignment_id = %(consignment_id)s::bigint
+        AND s.from_seq <= %(stop)s::int AND %(stop)s::int < s.to_seq
+    UNION ALL
+    SELECT c.child, taken.depth + 1
+    FROM taken JOIN containment c
+        ON c.parent = taken.member AND (c.valid @> %(at)s::timestamptz) IS TRUE AND upper_inf(c.recorded)
+    WHERE taken.depth < 10
+)
+SELECT DISTINCT member FROM taken
+
 -- :name ends
 -- The stops at which items of a consignment end.
 SELECT DISTINCT to_seq FROM item_set WHERE consignment_id = %(consignment_id)s::bigint
