@@ -38,7 +38,8 @@ class Connection(asyncio.Protocol):
         self._protocol: str | None = None
         self._messages: list[fix.Message] = []  # decoded, not sent on yet
         self._parts: list[int] = []  # how many of them each answer is about
-        self._raw: list[bytes] = []  # what they came in
+        self._raw: deque[bytes] = deque()  # what they came in, and what may become more of them
+        self._raw_bytes = 0
         self._received_ms = 0  # when the first of them came
         self._last_ms = 0  # when the last bytes came
         self._sent: deque[_Sent] = deque()
@@ -75,6 +76,8 @@ class Connection(asyncio.Protocol):
             self._add(self._decoder.batches(data, self._last_ms), data)
         else:
             self._add([self._decoder.feed(data, self._last_ms)], data)
+        if not self._messages:
+            self._forget(self._decoder.pending)
 
     def eof_received(self) -> bool:
         """Send on what is left, and stay open until it is answered."""
@@ -134,7 +137,18 @@ class Connection(asyncio.Protocol):
                 self._parts.append(len(batch))
         if raw:
             self._raw.append(raw)
+            self._raw_bytes += len(raw)
         self._send()
+
+    def _forget(self, pending: int) -> None:
+        """Keep only the last bytes, of which a message may still come: not all that is sent becomes one."""
+        room = pending + limits.OPEN_BYTES
+        while self._raw and self._raw_bytes > room:
+            oldest = self._raw.popleft()
+            rest = oldest[self._raw_bytes - room :]
+            self._raw_bytes -= len(oldest) - len(rest)
+            if rest:
+                self._raw.appendleft(rest)
 
     def _send(self) -> None:
         """Send on what has gathered: at once when nothing is under way, in larger pieces else."""
@@ -154,7 +168,9 @@ class Connection(asyncio.Protocol):
             messages=taken,
             received_ms=self._received_ms,
         )
-        raw, self._raw = b"".join(self._raw), []
+        raw = b"".join(self._raw)
+        self._raw.clear()
+        self._raw_bytes = 0
         task = self._listener.keep(parcel, raw)
         self._sent.append(_Sent(task, parts))
         task.add_done_callback(self._settled)
@@ -202,7 +218,8 @@ class Connection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Read only while there is somewhere to put it."""
-        stop = self._ended or self._deaf or len(self._messages) >= limits.GATHER_MESSAGES
+        full = bool(self._messages) and self._raw_bytes >= limits.RAW_BYTES
+        stop = self._ended or self._deaf or full or len(self._messages) >= limits.GATHER_MESSAGES
         if stop == self._paused or self._transport.is_closing():
             return
         self._paused = stop

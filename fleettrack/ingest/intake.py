@@ -56,17 +56,12 @@ class Intake:
         self._trying = 0
         self.away = False  # the last attempt found no database
         self.clock = clock
-        self.listening_since_ms = clock()
 
     @property
     def oldest_ms(self) -> int | None:
         """Receive time of the oldest message that is not in the database yet, on its way or on disk."""
         known = [ms for ms in (min(self._under_way.values(), default=None), self._spool.oldest_ms) if ms is not None]
         return min(known, default=None)
-
-    def listening(self) -> None:
-        """Note that the listeners are (again) being read: what was sent in the meantime is coming in only now."""
-        self.listening_since_ms = self.clock()
 
     def stalled(self, reason: str) -> None:
         """Count that a listener stops reading for a while."""
@@ -108,9 +103,6 @@ class Intake:
                 else:
                     self._metrics.spooled.inc(len(parcel.messages))
                     return pending(parcel)
-                finally:
-                    if stalled:
-                        self.listening()
 
     async def run(self) -> None:
         """Bring what waits on disk to the database, in order, whenever that is there. Runs until cancelled."""

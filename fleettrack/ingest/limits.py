@@ -17,6 +17,12 @@ RECEIVE_BYTES = 128 << 10
 """Receive buffer asked of the kernel per connection: it bounds what one read returns, and so how long decoding
 one read keeps the others waiting."""
 
+OPEN_BYTES = 8 << 10
+"""Bytes kept beside an incomplete line as those of an open sentence group, which tens of sentences may make up."""
+
+RAW_BYTES = 1 << 20
+"""Bytes that wait with messages for their delivery; beyond it nothing more is read from that connection."""
+
 QUIET_S = 2.0
 """A sentence group is complete after so long without a byte (design 3)."""
 

@@ -99,7 +99,8 @@ class Listener:
     def _decode(self, data: bytes, peer: Any, now_ms: int, gathered: dict[tuple[str, str], _Gathered]) -> None:
         self._metrics.received_bytes.labels("udp").inc(len(data))
         protocol = session.spoken(self._settings, data)
-        if protocol is None:
+        if protocol is None:  # blank
+            self._metrics.passed_over.labels("skipped").inc()
             return
         if protocol not in self._decoders:
             self._decoders[protocol] = session.open_decoder(self._settings, protocol, datagram=True)

@@ -41,6 +41,10 @@ class Decoder(Protocol):
 
     counts: Counts
 
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the end of their line."""
+
     def feed(self, data: bytes, received_ms: int | None = None) -> list[fix.Message]:
         """Return the messages that these bytes complete; `received_ms` is when they came."""
 

@@ -26,6 +26,11 @@ class Framer:
         """What has come of the line that is not complete yet."""
         return b"".join(self._parts)
 
+    @property
+    def size(self) -> int:
+        """How many bytes that are."""
+        return self._size
+
     def feed(self, data: bytes) -> list[bytes | fix.Reject]:
         """Return the lines that these bytes complete, in order."""
         if self._carriage:

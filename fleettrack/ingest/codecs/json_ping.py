@@ -32,6 +32,11 @@ class Decoder:
         self._framer = framer.Framer(LINE_LIMIT)
         self._reference_ms = settings.reference_ms
 
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the end of their line."""
+        return self._framer.size
+
     def feed(self, data: bytes, received_ms: int | None = None) -> list[fix.Message]:
         """Return the messages of the lines that these bytes complete."""
         return [message for batch in self.batches(data, received_ms) for message in batch]

@@ -312,3 +312,52 @@ async def test_closing_brings_home_what_was_read(tmp_path):
         assert len(door.pipeline.fixes) == 2000
         with pytest.raises(OSError):  # noqa: PT011
             await asyncio.open_connection(HOST, listener.port)
+
+
+GSV = b"$GPGSV,3,1,11,03,03,111,00,04,15,270,00,06,01,010,00,13,06,292,00*74\r\n"
+
+
+@pytest.mark.parametrize("useless", [b"$" + b"x" * 9999, GSV * 100, b"# a comment\n" * 500, b"\n" * 9999])
+async def test_what_makes_no_message_does_not_pile_up(tmp_path, useless):
+    async with listening(tmp_path, protocol="nmea") as (door, listener):
+        _, writer = await asyncio.open_connection(HOST, listener.port)
+        size = len(useless) * 200
+        writer.write(useless * 200)
+        await until(lambda: door.count("received_bytes_total", transport="tcp") == size)
+        (connection,) = listener._open
+        assert sum(map(len, connection._raw)) == connection._raw_bytes <= limits.OPEN_BYTES + 4096
+        writer.write(b"\r\n" + rmc(0) + rmc(1))
+        await until(lambda: door.pipeline.fixes)
+        writer.close()
+
+
+async def test_nothing_is_read_while_bytes_wait_with_messages_that_cannot_go_on(tmp_path):
+    async with listening(tmp_path, protocol="nmea") as (door, listener):
+        door.pipeline.gate.clear()
+        _, writer = await asyncio.open_connection(HOST, listener.port)
+        writer.write(rmc(0) + rmc(1))
+        await until(lambda: door.pipeline.asked)
+        writer.write(rmc(2) + rmc(3) + GSV * 100_000)
+        (connection,) = listener._open
+        await until(lambda: connection._paused)
+        assert connection._raw_bytes < limits.RAW_BYTES + 4 * limits.RECEIVE_BYTES
+        door.pipeline.gate.set()
+        writer.write_eof()
+        await until(lambda: len(door.pipeline.fixes) == 4)
+        writer.close()
+
+
+async def test_the_bytes_of_a_message_that_came_in_pieces_are_kept_with_it(tmp_path, monkeypatch):
+    async with listening(tmp_path) as (door, listener):
+        kept, keep = [], door.intake.keep
+        monkeypatch.setattr(door.intake, "keep", lambda parcel, raw: kept.append(raw) or keep(parcel, raw))
+        _, writer = await asyncio.open_connection(HOST, listener.port)
+        ping = json.dumps({"tracker": "t1", "time": "2024-01-01T00:00:00Z", "lat": 48, "lon": 11, "x": "y" * 50_000})
+        for start in range(0, len(ping), 5_000):
+            writer.write(ping[start : start + 5_000].encode())
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write(b"\n")
+        await until(lambda: kept)
+        assert kept == [ping.encode() + b"\n"]
+        writer.close()

@@ -163,3 +163,10 @@ async def test_closing_stores_what_the_kernel_still_had(tmp_path):
             sock.send(rmc(i))
         await listener.close()
         assert len(door.pipeline.fixes) == 600
+
+
+async def test_a_blank_datagram_is_counted(tmp_path):
+    async with listening(tmp_path) as (door, _, sock):
+        sock.send(b" \r\n")
+        await until(lambda: door.count("passed_over_total", why="skipped") == 1)
+        assert not door.pipeline.messages

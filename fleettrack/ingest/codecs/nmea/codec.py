@@ -32,6 +32,11 @@ class Decoder:
         self._current = epoch.Assembler(self._owner, self.counts)  # for sentences without an identity
         self._assemblers = {self._owner: self._current}
 
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the end of their line."""
+        return self._framer.size
+
     def feed(self, data: bytes, received_ms: int | None = None) -> list[fix.Message]:
         """Return the messages that these bytes complete."""
         if self._settings.reference_ms is None:
