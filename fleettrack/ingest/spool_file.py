@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+PRIVATE = 0o600  # positions of people, and the secrets of trackers
 ROW_BYTES = 64  # what a row costs beside its two blobs, about
 
 _OPEN = """
@@ -55,6 +56,8 @@ class File:
     def open(self) -> tuple[int, int, int | None]:
         """Return how many rows wait, the bytes they take, and the earliest receive time; all rows wait again."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch(PRIVATE)
+        self._path.chmod(PRIVATE)  # SQLite gives what it writes beside the file the same mode
         self._db = sqlite3.connect(self._path, isolation_level=None, timeout=1.0)
         self._db.executescript(_OPEN)
         count, size, oldest = self._db.execute(

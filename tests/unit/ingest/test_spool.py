@@ -159,3 +159,13 @@ async def test_closing_waits_for_what_is_being_written(tmp_path):
     again = await opened(tmp_path)
     assert again.waiting == 10
     await again.close()
+
+
+async def test_nobody_else_may_read_it(tmp_path):
+    tmp_path.joinpath(spool.FILE).touch(0o644)
+    store = await opened(tmp_path)
+    await store.put(parcel(), b"id~secret")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert len(modes) > 1  # its log too
+    await store.close()
