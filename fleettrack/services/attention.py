@@ -8,7 +8,7 @@ from fleettrack.domain import errors, units
 from fleettrack.services import checks, planning
 from fleettrack.services.assignments import FOREVER_MS
 from fleettrack.services.forms import words
-from fleettrack.storage import attention, database, journeys, locks
+from fleettrack.storage import attention, database, journeys, ledger, locks
 
 
 async def tasks(
@@ -53,6 +53,7 @@ async def accept_visit(editor: planning.Planner, visit_id: int, *, actor: str, n
         newest = await attention.newest_revision(connection, visit_id)
         if not newest.held:
             raise errors.Conflict(f"custody follows visit {visit_id} already", visit=visit_id)
+        await ledger.join_writers(connection)
         revision = await attention.accept(connection, visit_id)
         await attention.finish_tasks_of_visit(connection, visit_id, actor, now)
         until = FOREVER_MS if newest.until is None else units.to_ms(newest.until)

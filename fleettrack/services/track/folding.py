@@ -14,7 +14,7 @@ from fleettrack.geofence import fold as visit_fold
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.visit import Spot, Visit
 from fleettrack.services.track import diff
-from fleettrack.storage import database, positions, visits
+from fleettrack.storage import database, ledger, positions, visits
 
 CUSTODY_BOUND_MS = 72 * 3_600_000  # older corrections are proposed to a person (law L2)
 CACHED_TRACKERS = 20_000  # hot states in memory; about 2 kB each
@@ -183,6 +183,8 @@ class Folder:
         held: Mapping[int, visits.State],
         history: frozenset[int],
     ) -> list[visits.Change]:
+        if steps:
+            await ledger.join_writers(connection)  # before a time is taken at which visits were recorded
         trusts = await _trusts(connection, steps)
         wanted = [(s, found) for s, found in zip(steps, trusts, strict=True) if s.changes(found)]
         fresh = iter(await visits.new_ids(connection, sum(s.old is None for s, _ in wanted)))

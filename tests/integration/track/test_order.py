@@ -10,10 +10,12 @@ import databases
 import ground
 import hypothesis
 import msgspec
+import psycopg
 from hypothesis import strategies as st
 
 from fleettrack.domain import fix
 from fleettrack.services.track import delivery
+from fleettrack.storage import ledger
 
 TRACKERS = ("T1", "T2")
 CLOSING_MS = 86_400_000  # when all silence has been heard
@@ -132,3 +134,21 @@ async def test_a_stay_that_began_before_the_checkpoint_is_told_once(database_url
         for f in (outlier, entered, later):
             await world.feed([f], outlier.time_ms)
         assert [visit[6] for visit in world.visits()] == ["d"]
+
+
+async def test_nothing_is_told_as_settled_while_a_visit_of_that_time_may_still_appear(database_url: str) -> None:
+    ground.set_up(database_url, TRACKERS)
+    async with ground.running(database_url) as world:
+        with psycopg.connect(database_url, autocommit=True) as c:
+            c.execute("INSERT INTO tracker (identity) VALUES ('T3')")  # that carries nothing: no journey runs
+        day = ground.drive("T3", [("A", 600), ("B", 600)])
+        who = delivery.Sender(protocol=delivery.Protocol.NMEA, source="test", trust=fix.Trust.API_KEY)
+        parcel = delivery.Delivery(sender=who, messages=day, received_ms=day[-1].time_ms)
+        async with world.db.transaction() as connection:
+            await world.line.feed(connection, [parcel])
+            cursor = await connection.execute("SELECT min(recorded_at) FROM visit_event")
+            assert (told := await cursor.fetchone()) is not None
+            async with world.db.connection() as other:
+                assert await ledger.horizon(other) < told[0]
+        async with world.db.connection() as other:
+            assert await ledger.horizon(other) > told[0]

@@ -82,11 +82,17 @@ SELECT 'custody', consignment_id, body
 FROM jsonb_to_recordset(%(told)s::jsonb) AS t (consignment_id bigint, body jsonb)
 
 -- :name horizon
--- No ledger entry recorded before this moment can still appear: the start of the oldest writer under way.
-SELECT coalesce(min(a.xact_start), clock_timestamp())
-FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND (l.classid::bigint << 32) + l.objid::bigint = %(lock)s::bigint AND l.objsubid = 1 AND a.xact_start IS NOT NULL
+-- No ledger entry and no visit recorded before this moment can still appear: the start of the oldest writer under way.
+-- The clock is read before the locks: a writer that joins in between begins to record after that.
+SELECT coalesce(oldest.at, asked.at)
+FROM (SELECT clock_timestamp() AS at OFFSET 0) asked
+CROSS JOIN LATERAL (
+    SELECT min(a.xact_start) AS at
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (l.classid::bigint << 32) + l.objid::bigint = %(lock)s::bigint AND l.objsubid = 1
+        AND a.xact_start <= asked.at
+) oldest
 
 -- :name propose
 -- One open task for each visit and consignment.
