@@ -6,6 +6,7 @@ Exit codes: 0 it did what was asked, 1 it could not, 2 it was asked wrongly or a
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -36,9 +37,18 @@ class _Failure(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         super().show(file)
-        for name in ("candidates", "problems"):
-            for line in self._facts.get(name, ()):
-                click.echo(f"  {line}", err=True)
+        for line in self._facts.get("candidates", ()):
+            click.echo(f"  {line}", err=True)
+        for problem in self._facts.get("problems", ()):
+            click.echo(f"  {_sentence(problem)}", err=True)
+
+
+def _sentence(problem: Mapping[str, Any] | str) -> str:
+    """Tell one problem in a line: where, what stands there, and what is wrong with it."""
+    if isinstance(problem, str):
+        return problem
+    value = f" {problem['value']!r}" if problem.get("value") is not None else ""
+    return f"{problem.get('place', '')}{value}: {problem['reason']}"
 
 
 class _AskAgain(_Failure):
@@ -76,7 +86,12 @@ class Commands(click.Group):
             raise (_AskAgain if isinstance(exc, errors.Ambiguous) else _Failure)(exc) from exc
 
 
-@click.command(cls=Commands, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: fleettrack demo --for 120",
+)
 @click.version_option(fleettrack.__version__, prog_name="fleettrack")
 def main() -> None:
     """Track shipments by GPS, and prove which serial was where, in whose hands."""

@@ -12,7 +12,7 @@ from fleettrack.cli import options
 from fleettrack.storage import migrations
 
 
-@click.group("db")
+@click.group("db", epilog="Example: fleettrack db migrate --data-dir ./data")
 def command() -> None:
     """Look after the database."""
 

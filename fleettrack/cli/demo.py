@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fleettrack.cli import options
+from fleettrack.cli import options, parameters
 from fleettrack.demo import run
 
 SIZES = {"small": 16, "medium": 64, "large": 96}
@@ -26,10 +26,8 @@ def _trucks(text: str) -> int:
 
 @click.command("demo", epilog="Example: fleettrack demo --for 120 --trucks small --seed 7")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that all sockets listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="HTTP port (default any free one).")
-@click.option(
-    "--nmea-port", type=click.IntRange(0, 65535), default=0, help="TCP port for trackers (default any free one)."
-)
+@click.option("--port", type=parameters.PORT, default=0, help="HTTP port (default any free one).")
+@click.option("--nmea-port", type=parameters.PORT, default=0, help="TCP port for trackers (default any free one).")
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),

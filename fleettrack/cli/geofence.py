@@ -20,7 +20,7 @@ NAMES = {"naive": "naive", "plain_dwell": "plain dwell"}
 GROUPS = {"le_60s": "a ping every 10, 30 or 60 s", "gt_60s": "a ping every 120 or 300 s"}
 
 
-@click.group("geofence")
+@click.group("geofence", epilog="Example: fleettrack geofence evaluate --seed 7")
 def command() -> None:
     """Measure how well arrivals are told."""
 

@@ -21,7 +21,7 @@ PAGE = 500
 _T = TypeVar("_T")
 
 
-@click.group("key")
+@click.group("key", epilog="Example: fleettrack key create --role dispatcher --name Ada")
 def command() -> None:
     """Make, list and end API keys."""
 

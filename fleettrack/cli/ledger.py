@@ -14,7 +14,7 @@ from fleettrack.cli import options
 from fleettrack.storage import seals
 
 
-@click.group("ledger")
+@click.group("ledger", epilog="Example: fleettrack ledger verify --data-dir ./data")
 def command() -> None:
     """Check the custody ledger."""
 

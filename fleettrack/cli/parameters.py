@@ -18,3 +18,11 @@ def moment(text: str) -> int:
     if when.tzinfo is None:
         raise click.BadParameter(f"{text!r} lacks its offset from UTC: add Z or, say, +02:00")
     return units.to_ms(when)
+
+
+PORT = click.IntRange(0, 65535)
+
+
+def port_or_off(text: str) -> int | str:
+    """Return a port, or `off`; use as `type=` of an option."""
+    return text if text == "off" else int(PORT(text))

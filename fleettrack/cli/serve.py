@@ -12,7 +12,7 @@ import msgspec
 import uvloop
 
 from fleettrack import bootstrap, config, log
-from fleettrack.cli import options
+from fleettrack.cli import options, parameters
 
 GC_AFTER = 50_000  # new objects between two looks for cycles: a batch makes many, and hardly a cycle
 
@@ -21,16 +21,23 @@ GC_AFTER = 50_000  # new objects between two looks for cycles: a batch makes man
 @options.data_dir
 @options.database_url
 @click.option("--host", help="Address that all sockets listen on (default 127.0.0.1).")
-@click.option("--port", type=int, help="HTTP port; 0 takes any free one (default 8080).")
-@click.option("--nmea-port", help="TCP port for NMEA and JSON lines; 0 any free one, `off` none (default 5000).")
-@click.option("--nmea-udp-port", help="UDP port for the same (default off).")
+@click.option("--port", type=parameters.PORT, help="HTTP port; 0 takes any free one (default 8080).")
+@click.option(
+    "--nmea-port",
+    type=parameters.port_or_off,
+    metavar="PORT",
+    help="TCP port for NMEA and JSON lines; 0 any free one, `off` none (default 5000).",
+)
+@click.option(
+    "--nmea-udp-port", type=parameters.port_or_off, metavar="PORT", help="UDP port for the same (default off)."
+)
 def command(
     data_dir: Path | None,
     database_url: str | None,
     host: str | None,
     port: int | None,
-    nmea_port: str | None,
-    nmea_udp_port: str | None,
+    nmea_port: int | str | None,
+    nmea_udp_port: int | str | None,
 ) -> None:
     """Take pings in, decide arrivals, keep custody. Prints one JSON line with its addresses when it is ready.
 
