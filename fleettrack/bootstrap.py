@@ -39,11 +39,6 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
 
 
-def now_ms() -> int:
-    """Return the clock, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 @contextlib.asynccontextmanager
 async def dsn(settings: config.Settings, *, migrate: bool = True) -> AsyncIterator[str]:
     """Yield the database to use, migrated: the one that is set, else our own of the data folder, joined or started."""
@@ -134,7 +129,8 @@ async def serve(settings: config.Settings) -> AsyncIterator[Addresses]:
         await store.open()
         stack.push_async_callback(store.close)
         door = intake.Intake(gather, store, counters)
-        clock = watchman.Watchman(db, line, heartbeat.Heart(db, editor), now_ms, lambda: door.oldest_ms)
+        heart = heartbeat.Heart(db, editor)
+        clock = watchman.Watchman(db, line, heart, units.now_ms, lambda: door.oldest_ms, settings.reject_days)
         await clock.start()
         policies = checksums.Checksums(db)
         _figures(counters, gather, store, clock)
@@ -219,4 +215,4 @@ def _figures(counters: metrics.Metrics, gather: batcher.Batcher, store: spool.Sp
 
 def _months_ahead() -> list[int]:
     month_ms = 31 * 86_400_000
-    return [now_ms() + i * month_ms for i in range(AHEAD_MONTHS)]
+    return [units.now_ms() + i * month_ms for i in range(AHEAD_MONTHS)]

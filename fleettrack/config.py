@@ -79,6 +79,9 @@ class Settings(pydantic_settings.BaseSettings):
     )
     body_bytes: int = pydantic.Field(default=8 << 20, gt=0, description="Largest HTTP body as sent.")
     inflated_bytes: int = pydantic.Field(default=32 << 20, gt=0, description="Largest HTTP body after decompression.")
+    reject_days: int = pydantic.Field(
+        default=30, ge=1, description="Days that rejected messages can be read; then they are deleted."
+    )
     none_trust_may_transfer: bool = pydantic.Field(
         default=False, description="Let fixes of trackers that prove nothing about themselves move custody."
     )

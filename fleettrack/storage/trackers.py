@@ -110,6 +110,12 @@ async def adopt(connection: database.Connection, identity: str) -> list[Held]:
     ]
 
 
+async def forget_rejects(connection: database.Connection, before_ms: int, limit: int) -> int:
+    """Delete rejects that came before a time, of at most `limit` oldest ones; return how many it were."""
+    parameters = {"before": units.utc(before_ms), "limit": limit}
+    return (await connection.execute(_SQL["forget_rejects"], parameters)).rowcount
+
+
 async def refuse(connection: database.Connection, refused: Sequence[Refused]) -> None:
     """Keep rejects with their reason and raw bytes."""
     await connection.execute(

@@ -12,7 +12,7 @@ from fleettrack.domain import errors
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.services import custody
 from fleettrack.services.track import batch as batches
-from fleettrack.services.track import delivery, fences, folding, identify, screen
+from fleettrack.services.track import delivery, fences, folding, identify, refusals, screen
 from fleettrack.storage import database, locks, positions, trackers, visits
 
 ATTEMPTS = 5  # a batch meets an edit at most now and then; five in a row is a bug
@@ -30,6 +30,7 @@ class Pipeline:
         self._directory = identify.Directory()
         self._fences = fences.FenceBook()
         self._folder = folding.Folder()
+        self._room = refusals.Room()
 
     async def process(
         self, deliveries: Sequence[delivery.Delivery], before: asyncio.Event | None = None
@@ -115,8 +116,10 @@ class Pipeline:
             concerned |= await self._custody.watched(connection, seen.columns, late, index)
         if batch.held:
             await trackers.hold(connection, batch.held)
-        if batch.refused:
-            await trackers.refuse(connection, batch.refused)
+        refused = self._room.admit(batch.refused)
+        self._metrics.unkept_rejects.inc(len(batch.refused) - len(refused))
+        if refused:
+            await trackers.refuse(connection, refused)
         return concerned
 
     async def _index(self, connection: database.Connection, epoch: int) -> FenceIndex:

@@ -44,3 +44,8 @@ RETURNING source, api_key_id, received_at, protocol, trust, fix
 INSERT INTO reject (received_at, reason, detail, protocol, source, identity, api_key_id, raw)
 SELECT * FROM unnest(%(received)s::timestamptz[], %(reasons)s::text[], %(details)s::text[], %(protocols)s::smallint[],
     %(sources)s::text[], %(identities)s::text[], %(keys)s::bigint[], %(raws)s::bytea[])
+
+-- :name forget_rejects
+-- Rejects that have served their time. Their numbers rise with it, so that the oldest are found without an index.
+DELETE FROM reject USING (SELECT id FROM reject ORDER BY id LIMIT %(limit)s::int) oldest
+WHERE reject.id = oldest.id AND received_at < %(before)s::timestamptz
