@@ -42,7 +42,8 @@ async def sighting(connection: database.Connection, life: Life, at: dt.datetime,
     spoke = [s for s in await _spoke(connection, life, at_ms, known) if s.from_ms <= at_ms]
     if not spoke:
         return None
-    spans = [(s.tracker_id, s.from_ms, min(at_ms, at_ms if s.to_ms is None else s.to_ms)) for s in spoke]
+    upto = at_ms + 1  # ends are excluded, the time asked for is not
+    spans = [(s.tracker_id, s.from_ms, upto if s.to_ms is None else min(upto, s.to_ms)) for s in spoke]
     fixes = await tracing.last_fixes(connection, spans, known)
     if not fixes:
         return None

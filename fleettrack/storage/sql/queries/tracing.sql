@@ -86,14 +86,18 @@ FROM assignment
 WHERE recorded @> %(known)s::timestamptz AND vehicle_id = ANY(%(vehicles)s::bigint[])
 
 -- :name last_fixes
--- The last usable fix of each tracker in a span, as known at a time.
+-- The last usable fix of each tracker in a span, its end excluded, as known at a time; not one that its neighbours belie.
 SELECT t.ord, p.lat_e7, p.lon_e7, p.fix_time
 FROM unnest(%(trackers)s::bigint[], %(from)s::timestamptz[], %(to)s::timestamptz[]) WITH ORDINALITY
     AS t (tracker_id, from_at, to_at, ord)
 CROSS JOIN LATERAL (
-    SELECT lat_e7, lon_e7, fix_time FROM position
-    WHERE tracker_id = t.tracker_id AND fix_time BETWEEN t.from_at AND t.to_at
+    SELECT lat_e7, lon_e7, fix_time FROM position p
+    WHERE tracker_id = t.tracker_id AND fix_time >= t.from_at AND fix_time < t.to_at
         AND received_at <= %(known)s::timestamptz AND flags & %(doubt)s::smallint = 0
+        AND NOT EXISTS (
+            SELECT 1 FROM position_flag f
+            WHERE (f.tracker_id, f.fix_time, f.lat_e7, f.lon_e7) = (p.tracker_id, p.fix_time, p.lat_e7, p.lon_e7)
+                AND f.flag & %(doubt)s::smallint <> 0)
     ORDER BY fix_time DESC LIMIT 1
 ) p
 

@@ -129,9 +129,11 @@ WHERE place_id = %(place)s::bigint AND NOT retracted AND (
     OR exited_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM visit_event e WHERE e.visit_id = v.id AND e.kind IN ('passed', 'ended')))
 UNION
-SELECT DISTINCT tracker_id FROM position
-WHERE fix_time >= %(since)s::timestamptz AND lat_e7 BETWEEN %(south)s::int AND %(north)s::int
-    AND lon_e7 BETWEEN %(west)s::int AND %(east)s::int
+SELECT tracker_id FROM tracker_state s
+WHERE newest_time >= %(since)s::timestamptz AND EXISTS (
+    SELECT 1 FROM position p
+    WHERE p.tracker_id = s.tracker_id AND fix_time >= %(since)s::timestamptz
+        AND lat_e7 BETWEEN %(south)s::int AND %(north)s::int AND lon_e7 BETWEEN %(west)s::int AND %(east)s::int)
 
 -- :name staying_since
 -- Trackers heard after a time that were at a place then or later.
