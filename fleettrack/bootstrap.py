@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fleettrack import config, log, metrics
-from fleettrack.domain import errors
+from fleettrack.domain import errors, units
 from fleettrack.http import app, context
 from fleettrack.ingest import intake, session, spool, tcp, udp
 from fleettrack.services import checksums, custody, heartbeat, keys, planning, watchman

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+
+GPS_EPOCH_MS = 315_964_800_000  # 1980-01-06: no fix is older than the system
+FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: what has not ended
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MS = dt.timedelta(milliseconds=1)
+
+
+def now_ms() -> int:
+    """Return the clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def utc(ms: int) -> dt.datetime:

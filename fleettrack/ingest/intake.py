@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from fleettrack import log, metrics
-from fleettrack.domain import errors, fix
+from fleettrack.domain import errors, fix, units
 from fleettrack.ingest import spool
 from fleettrack.services.track import delivery
 
@@ -33,11 +32,6 @@ class Pipeline(Protocol):
         """Return what became of each message, after the commit."""
 
 
-def now_ms() -> int:
-    """Return the time of day in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 class Intake:
     """One for all listeners of a process. `run` has to be running for the spool to empty."""
 
@@ -47,7 +41,7 @@ class Intake:
         store: spool.Spool,
         counters: metrics.Metrics,
         *,
-        clock: Callable[[], int] = now_ms,
+        clock: Callable[[], int] = units.now_ms,
     ) -> None:
         self._pipeline = pipeline
         self._spool = store

@@ -10,8 +10,6 @@ from fleettrack.services.forms import actors as forms
 from fleettrack.services.forms import words
 from fleettrack.storage import assignments, claims, consignments, database, journeys, ledger, objects, rows, vehicles
 
-FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: an assignment that has not ended
-
 
 async def assign(editor: planning.Planner, form: forms.NewAssignment, *, now: dt.datetime) -> assignments.Assignment:
     """Put a tracker on a vehicle, a consignment or a unit.
@@ -107,7 +105,7 @@ async def _end(edit: editing.Edit, assignment_id: int, at: dt.datetime) -> None:
 
 async def _touch(edit: editing.Edit, tracker_id: int, since: dt.datetime, until: dt.datetime | None) -> None:
     """Note the consignments that the tracker concerns in that time, as it is assigned just now."""
-    span = (tracker_id, units.to_ms(since), FOREVER_MS if until is None else units.to_ms(until))
+    span = (tracker_id, units.to_ms(since), units.FOREVER_MS if until is None else units.to_ms(until))
     edit.touch_consignments(await journeys.affected(edit.connection, [span]))
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 
 from fleettrack.domain import errors, units
 from fleettrack.services import checks, planning
-from fleettrack.services.assignments import FOREVER_MS
 from fleettrack.services.forms import words
 from fleettrack.storage import attention, database, journeys, ledger, locks
 
@@ -56,7 +55,7 @@ async def accept_visit(editor: planning.Planner, visit_id: int, *, actor: str, n
         await ledger.join_writers(connection)
         revision = await attention.accept(connection, visit_id)
         await attention.finish_tasks_of_visit(connection, visit_id, actor, now)
-        until = FOREVER_MS if newest.until is None else units.to_ms(newest.until)
+        until = units.FOREVER_MS if newest.until is None else units.to_ms(newest.until)
         span = (tracker_id, units.to_ms(newest.since), until)
         edit.touch_consignments(await journeys.affected(connection, [span]))
         return revision

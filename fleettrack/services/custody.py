@@ -11,7 +11,6 @@ from fleettrack.geofence.index import FenceIndex
 from fleettrack.services import known
 from fleettrack.storage import assignments, database, exceptions, journeys, ledger, positions, visits
 
-FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: a stay that has not ended
 EVIDENCE_MAX = 10  # fixes copied with an entry (law L4)
 
 Moments = frozenset[tuple[int, int]]
@@ -87,7 +86,7 @@ class Custody:
 def _spans(changes: Iterable[visits.Change]) -> list[tuple[int, int, int]]:
     """Return (tracker, from ms, to ms) of what was and what is an arrived visit."""
     return [
-        (change.tracker_id, visit.enter_ms, FOREVER_MS if visit.exit_ms is None else visit.exit_ms)
+        (change.tracker_id, visit.enter_ms, units.FOREVER_MS if visit.exit_ms is None else visit.exit_ms)
         for change in changes
         for visit in (change.before, change.visit)
         if visit is not None and visit.rule is not None

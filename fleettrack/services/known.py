@@ -248,8 +248,9 @@ def fired(
 ) -> set[int]:
     """Return the consignments whose watch one of these fixes sets off.
 
-    A fix far from the place does; from one without fences nothing is far, and who draws one is told by place. A late one does wherever it is: it may be the last before the departure, and what
-    its neighbours said of later fixes may hold no longer.
+    A fix far from the place does; from one without fences nothing is far, and who draws one is told by place. A late
+    one does wherever it is: it may be the last before the departure, and what its neighbours said of later fixes may
+    hold no longer.
     """
     hit = set()
     usable = columns.flags & DOUBT == 0

@@ -15,8 +15,7 @@ from fleettrack.services.forms import actors as forms
 from fleettrack.services.forms import words
 from fleettrack.storage import database, fences, parties, places, rows
 
-SINCE_EVER = dt.datetime(1980, 1, 6, tzinfo=dt.UTC)
-"""The GPS epoch: no fix is older, so a fence that was always there is valid from here."""
+SINCE_EVER = units.utc(units.GPS_EPOCH_MS)  # no fix is older: a fence that was always there is valid from here
 
 
 async def create(editor: planning.Planner, form: forms.NewPlace, *, now: dt.datetime) -> forms.Place:

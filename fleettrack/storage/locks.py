@@ -1,8 +1,13 @@
-"""Advisory locks: their numbers, and the order in which they are taken (always downwards in this file).
+"""Advisory locks: their numbers, and the order in which they are taken (always downwards in this list).
 
-1. CONFIGURATION shared by batches, exclusive for edits of fences and assignments
-2. PARTITION    of trackers, ascending
-3. consignments by `SELECT … FOR UPDATE`, ascending by id
+1. IDEMPOTENCY_SPACE of keys of requests: tried for, never waited for
+2. CONFIGURATION     shared by batches, exclusive for edits of fences and assignments
+3. PARTITION_SPACE   of trackers, ascending
+4. LEDGER_WRITERS    shared by all who append, so that readers see who is under way; nobody waits for it
+5. consignments by `SELECT … FOR UPDATE`, ascending by id
+
+Alone in their transactions, so that they come before and after nothing: SEALER, tried for; a new partition of
+positions, by the hash of its name; and the migration's (storage.migrations).
 """
 
 from __future__ import annotations

@@ -14,8 +14,6 @@ from fleettrack.storage import database, rows, sql
 
 _SQL = sql.queries("tracing")
 
-LONG_AGO = dt.datetime(1980, 1, 6, tzinfo=dt.UTC)  # no fix is older than the GPS epoch
-
 
 class Span(NamedTuple):
     """Where an object lay: in `member`, `depth` levels up, over [from_ms, to_ms); None is without end."""
@@ -206,7 +204,7 @@ async def last_fixes(
         connection,
         "last_fixes",
         trackers=[t for t, _, _ in spans],
-        **{"from": [LONG_AGO if a is None else units.utc(a) for _, a, _ in spans]},
+        **{"from": [units.utc(units.GPS_EPOCH_MS if a is None else a) for _, a, _ in spans]},
         to=[units.utc(b) for _, _, b in spans],
         known=known,
         doubt=fix.UNDECIDING,

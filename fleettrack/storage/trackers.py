@@ -23,7 +23,6 @@ class Tracker(msgspec.Struct, frozen=True, kw_only=True):
     carrier_id: int | None
     minimum_trust: int
     secret_sha256: bytes | None
-    checksum: str
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +51,7 @@ async def by_identity(connection: database.Connection, identities: Iterable[str]
     """Return the trackers among these identities."""
     rows = await (await connection.execute(_SQL["by_identity"], {"identities": list(identities)})).fetchall()
     return {
-        r[0]: Tracker(identity=r[0], id=r[1], carrier_id=r[2], minimum_trust=r[3], secret_sha256=r[4], checksum=r[5])
-        for r in rows
+        r[0]: Tracker(identity=r[0], id=r[1], carrier_id=r[2], minimum_trust=r[3], secret_sha256=r[4]) for r in rows
     }
 
 

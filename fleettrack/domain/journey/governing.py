@@ -8,7 +8,6 @@ from fleettrack.domain.journey import cohorts, world
 
 CONSIGNMENT = 1_000
 VEHICLE = 2_000
-PLANNED = 3_000
 """Ranks, the most specific least; 0, 1, … are the units that contain the cohort, from the inside out."""
 
 

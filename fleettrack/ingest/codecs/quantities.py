@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fleettrack.domain import units
+
 CMS_PER_MPS = 100.0
 CMS_PER_KMH = 250 / 9
 CMS_PER_KNOT = 463 / 9  # a knot is 1852 m/h
@@ -13,7 +15,6 @@ ACCURACY_LIMIT_DM = 200_000_000  # 20,000 km: half way round the Earth
 HDOP_LIMIT_CENTI = 100_000
 SATELLITES_LIMIT = 1_000
 
-GPS_EPOCH_MS = 315_964_800_000  # 1980-01-06: no fix is older than the system
 AHEAD_MS = 86_400_000  # a clock further ahead of the receiver than a day says nothing about when
 LAST_MS = 253_402_300_799_999  # the end of year 9999, where calendars here end
 
@@ -29,7 +30,7 @@ def scaled(value: float, factor: float, limit: int) -> int | None:
 
 def time_problem(time_ms: int, reference_ms: int | None) -> str:
     """Return why a time cannot be kept, in one sentence, or nothing."""
-    if time_ms < GPS_EPOCH_MS:
+    if time_ms < units.GPS_EPOCH_MS:
         return "The time is before 1980-01-06, when GPS began."
     if time_ms > LAST_MS:
         return "The time is after the year 9999."

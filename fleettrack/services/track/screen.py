@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.services.track import batch as batches
 from fleettrack.services.track import delivery, identify
 from fleettrack.storage import positions
 
 FUTURE_MS = 120_000  # a device clock this far ahead of the receiver is in doubt
 FAR_FUTURE_MS = 86_400_000  # further ahead than a day it says nothing that can be stored under that time
-GPS_EPOCH_MS = 315_964_800_000  # 1980-01-06: no fix is older than the system
 INACCURATE_DM = 1_500  # 150 m
 INACCURATE_HDOP_CENTI = 3_000  # 150 m at 5 m per unit of HDOP
 
@@ -38,7 +37,7 @@ def screen(batch: batches.Batch, found: identify.Identified) -> Copies:
     columns = _columns(batch, fixes, owner)
     columns.tracker_id = np.array(found.tracker_ids, np.int64)
     columns.trust = np.array(found.trusts, np.int16)
-    kept = (columns.fix_time >= GPS_EPOCH_MS) & (columns.fix_time <= columns.received_at + FAR_FUTURE_MS)
+    kept = (columns.fix_time >= units.GPS_EPOCH_MS) & (columns.fix_time <= columns.received_at + FAR_FUTURE_MS)
     if not kept.all():
         for n in numbers[~kept].tolist():
             batch.refuse_fix(n, "time_range")

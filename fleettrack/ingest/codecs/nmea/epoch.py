@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.ingest.codecs import decoder, quantities
 from fleettrack.ingest.codecs.nmea import sentence, values
 
@@ -86,7 +86,7 @@ class Assembler:
             lately = (
                 reference_ms is not None and 0 <= reference_ms + quantities.AHEAD_MS - moment < quantities.BACKLOG_MS
             )
-            if not lately or moment < quantities.GPS_EPOCH_MS:
+            if not lately or moment < units.GPS_EPOCH_MS:
                 moment, flags, problem = _judged(moment, reference_ms)
         message: fix.Message
         if not valid:

@@ -1,6 +1,6 @@
 -- :name by_identity
 -- What the pipeline must know of the senders in a batch.
-SELECT identity, id, carrier_id, minimum_trust, secret_sha256, checksum
+SELECT identity, id, carrier_id, minimum_trust, secret_sha256
 FROM tracker WHERE identity = ANY(%(identities)s::text[])
 
 -- :name epoch
