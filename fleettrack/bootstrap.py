@@ -213,5 +213,5 @@ def _figures(counters: metrics.Metrics, gather: batcher.Batcher, store: spool.Sp
 
 
 def _months_ahead() -> list[int]:
-    month_ms = 31 * 86_400_000
+    month_ms = 31 * units.DAY_MS
     return [units.now_ms() + i * month_ms for i in range(AHEAD_MONTHS)]

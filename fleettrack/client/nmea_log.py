@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from fleettrack.client import opening
 from fleettrack.client.parcel import Parcel
+from fleettrack.domain import units
 from fleettrack.ingest.codecs.nmea import identity, values
 
 GROUP_LINES = 64  # a clock that stands still must not make one parcel of a whole log
 DATAGRAM_BYTES = 60_000
-HALF_DAY_MS = values.DAY_MS // 2
+HALF_DAY_MS = units.DAY_MS // 2
 
 _TIMED = re.compile(
     rb"\$([A-Z0-9]{2,8}?(?:RMC|GGA|GNS|ZDA)),([0-9]{6}(?:\.[0-9]*)?)"
@@ -122,10 +123,10 @@ class _Context:
         if clock_ms is None:
             return
         if day is not None:
-            self.time_ms = (day.toordinal() - dt.date(1970, 1, 1).toordinal()) * values.DAY_MS + clock_ms
+            self.time_ms = (day.toordinal() - dt.date(1970, 1, 1).toordinal()) * units.DAY_MS + clock_ms
         elif self.time_ms is not None:
-            ahead = (clock_ms - self.time_ms) % values.DAY_MS
-            self.time_ms += ahead if ahead <= HALF_DAY_MS else ahead - values.DAY_MS
+            ahead = (clock_ms - self.time_ms) % units.DAY_MS
+            self.time_ms += ahead if ahead <= HALF_DAY_MS else ahead - units.DAY_MS
 
 
 def _date(line: bytes) -> dt.date | None:

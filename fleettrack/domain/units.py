@@ -6,6 +6,7 @@ import datetime as dt
 import time
 
 GPS_EPOCH_MS = 315_964_800_000  # 1980-01-06: no fix is older than the system
+DAY_MS = 86_400_000
 FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: what has not ended
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -65,7 +65,7 @@ class Intake:
         """Take a delivery whose sender can be told to come again.
 
         Raises:
-            DatabaseAway: nothing was stored.
+            DatabaseAway: nobody said that it was stored.
         """
         with self._noted(parcel):
             answer = await self._try(parcel)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from fleettrack.domain import errors
+from fleettrack.domain import errors, units
 from fleettrack.services import heartbeat
 from fleettrack.services.track import pipeline
 from fleettrack.storage import database, seals, trackers
@@ -17,7 +17,6 @@ log = structlog.get_logger()
 TICK_S = 1.0  # how often the clock is asked
 AGE_S = 3_600.0  # what has had its time is deleted about so long after it
 AGE_ROWS = 5_000  # at once
-DAY_MS = 86_400_000
 SEAL_S = 0.5  # an entry waits at most about this long for its seal
 
 
@@ -68,7 +67,7 @@ class Watchman:
 
     async def age_out(self) -> None:
         """Delete the rejects that have served their time, in pieces, so that none holds up others."""
-        before_ms, deleted = self._now_ms() - self._reject_days * DAY_MS, AGE_ROWS
+        before_ms, deleted = self._now_ms() - self._reject_days * units.DAY_MS, AGE_ROWS
         while deleted == AGE_ROWS:
             async with self._db.connection() as connection:
                 deleted = await trackers.forget_rejects(connection, before_ms, AGE_ROWS)

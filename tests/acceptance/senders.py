@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextlib
 import random
@@ -16,7 +17,7 @@ ANSWER_S = 20.0  # a device that waited so long tries again
 COUNTS = ("accepted", "duplicate", "held")
 
 
-class Sender:
+class Sender(abc.ABC):
     """Sends the pings of one tracker in order; `acknowledged` says of how many it knows that they are safe."""
 
     def __init__(self, service: real.Service, pings: Sequence[world.Ping], seed: int) -> None:
@@ -36,9 +37,9 @@ class Sender:
                 self.broken += 1
                 await asyncio.sleep(PATIENCE_S)
 
+    @abc.abstractmethod
     async def once(self) -> None:
         """Send from the first one that is not acknowledged, as long as the connection holds."""
-        raise NotImplementedError
 
 
 class Http(Sender):

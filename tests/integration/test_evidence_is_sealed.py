@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 
+import commissioned
 import pytest
 from psycopg import sql
 
-from fleettrack.domain import consignment, custody
 from fleettrack.storage import database, ledger, positions, seals
 
 CHANGES = {
@@ -50,20 +50,7 @@ def fix(number):
 
 
 async def keep(connection):
-    await connection.execute("INSERT INTO party (ref, name) VALUES ('P', 'P')")
-    made = await connection.execute(
-        "INSERT INTO batch (issuer_id, commissioned_at, source) SELECT id, now(), 'test' FROM party RETURNING id"
-    )
-    (batch_id,) = await made.fetchone()
-    entry = custody.Entry(
-        key="commissioned",
-        kind="commissioned",
-        scope=custody.Scope(item_set_id=None),
-        event_ms=0,
-        status="confirmed",
-        level=consignment.Level.SCAN,
-    )
-    additions = [ledger.Addition(entry=entry, batch_id=batch_id)] * 2
+    additions = await commissioned.additions(connection, 2)
     await ledger.append(connection, additions, [[fix(0), fix(1), fix(2)], []])
 
 

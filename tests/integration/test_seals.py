@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import commissioned
 import psycopg
 import pytest
 
-from fleettrack.domain import consignment, custody
 from fleettrack.storage import database, ledger, seals, sql
 
 SEALED = 3_000
@@ -23,31 +23,9 @@ async def db(database_url: str) -> AsyncIterator[database.Database]:
     await made.close()
 
 
-def additions(batch_id: int, count: int) -> list[ledger.Addition]:
-    entry = custody.Entry(
-        key="commissioned",
-        kind="commissioned",
-        scope=custody.Scope(item_set_id=None),
-        event_ms=0,
-        status="confirmed",
-        level=consignment.Level.SCAN,
-    )
-    return [ledger.Addition(entry=entry, batch_id=batch_id)] * count
-
-
 async def append(db: database.Database, count: int) -> None:
     async with db.transaction() as connection:
-        await ledger.append(connection, additions(await batch(connection), count))
-
-
-async def batch(connection: database.Connection) -> int:
-    await connection.execute("INSERT INTO party (ref, name) VALUES ('P', 'P') ON CONFLICT DO NOTHING")
-    made = await connection.execute(
-        "INSERT INTO batch (issuer_id, commissioned_at, source) SELECT id, now(), 'test' FROM party RETURNING id"
-    )
-    row = await made.fetchone()
-    assert row is not None
-    return int(row[0])
+        await ledger.append(connection, await commissioned.additions(connection, count))
 
 
 async def plan(db: database.Database, name: str, **asked: Any) -> str:

@@ -15,11 +15,11 @@ ACCURACY_LIMIT_DM = 200_000_000  # 20,000 km: half way round the Earth
 HDOP_LIMIT_CENTI = 100_000
 SATELLITES_LIMIT = 1_000
 
-AHEAD_MS = 86_400_000  # a clock further ahead of the receiver than a day says nothing about when
+AHEAD_MS = units.DAY_MS  # a clock further ahead of the receiver than a day says nothing about when
 LAST_MS = 253_402_300_799_999  # the end of year 9999, where calendars here end
 
-ROLLOVER_MS = 1024 * 7 * 86_400_000
-BACKLOG_MS = 90 * 86_400_000  # a tracker hands in stored fixes of up to about this age
+ROLLOVER_MS = 1024 * 7 * units.DAY_MS
+BACKLOG_MS = 90 * units.DAY_MS  # a tracker hands in stored fixes of up to about this age
 
 
 def scaled(value: float, factor: float, limit: int) -> int | None:

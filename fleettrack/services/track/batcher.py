@@ -50,7 +50,7 @@ class Batcher:
         """Wait for space, then for the commit; return what became of each message.
 
         Raises:
-            DatabaseAway: nothing was stored; the sender has to send it again, or the spool to keep it.
+            DatabaseAway: nobody said that it was stored; the sender has to send it again, or the spool to keep it.
         """
         parcel.done = asyncio.get_running_loop().create_future()
         async with self._changed:

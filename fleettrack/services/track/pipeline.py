@@ -40,7 +40,7 @@ class Pipeline:
         Nothing is decided until the batch `before`, which may still be under way, is through.
 
         Raises:
-            DatabaseAway: nothing was stored.
+            DatabaseAway: nobody said that it was stored; the same again does no harm.
         """
         for attempt in range(ATTEMPTS):
             batch = batches.Batch(deliveries)

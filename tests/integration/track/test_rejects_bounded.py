@@ -5,12 +5,10 @@ from __future__ import annotations
 import ground
 
 from fleettrack import metrics
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.services import custody, heartbeat, planning, watchman
 from fleettrack.services.track import delivery, pipeline, refusals
 from fleettrack.storage import database
-
-DAY_MS = 86_400_000
 
 
 async def test_a_flood_of_rubbish_is_counted_and_kept_in_part_and_ages(database_url: str) -> None:
@@ -22,7 +20,7 @@ async def test_a_flood_of_rubbish_is_counted_and_kept_in_part_and_ages(database_
         rubbish = [fix.Reject(reason="malformed", raw=b"x")] * 2_500
         sender = delivery.Sender(protocol=delivery.Protocol.NMEA, source="192.0.2.1")
         for day in (0, 40):
-            parcel = delivery.Delivery(sender=sender, messages=rubbish, received_ms=ground.T0 + day * DAY_MS)
+            parcel = delivery.Delivery(sender=sender, messages=rubbish, received_ms=ground.T0 + day * units.DAY_MS)
             (answer,) = await line.process([parcel])
             assert len(answer.rejects) == answer.count(delivery.Outcome.REJECTED) == 2_500
         kept = refusals.KEPT_PER_SENDER
@@ -32,7 +30,7 @@ async def test_a_flood_of_rubbish_is_counted_and_kept_in_part_and_ages(database_
 
         heart = heartbeat.Heart(db, planning.Planner(db, line))
         for days_later, left in ((20, 2 * kept), (41, kept), (71, 0)):
-            now_ms = ground.T0 + days_later * DAY_MS
+            now_ms = ground.T0 + days_later * units.DAY_MS
             await watchman.Watchman(db, line, heart, lambda now_ms=now_ms: now_ms, lambda: None, 30).age_out()
             assert ground.World(database_url, db, line).rows("SELECT count(*) FROM reject") == [(left,)]
     finally:

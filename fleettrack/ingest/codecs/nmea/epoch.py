@@ -10,14 +10,14 @@ from typing import Any
 
 from fleettrack.domain import fix, units
 from fleettrack.ingest.codecs import decoder, quantities
-from fleettrack.ingest.codecs.nmea import sentence, values
+from fleettrack.ingest.codecs.nmea import sentence
 
 _WITHOUT_RMC = ("GGA", "GNS", "GLL")  # after RMC, the first one present gives position and validity
 _TIMELESS = "VTG"
 _BEGIN_NOTHING = frozenset({"VTG", "ZDA"})  # they add to an epoch, or only to what is known of the date
 _NOTHING = sentence.Sentence(address="", kind="", time_ms=None)
 _ROLLOVER, _ZERO, _MOCK = int(fix.Flag.ROLLOVER), int(fix.Flag.ZERO), int(fix.Flag.MOCK)
-_HALF_DAY_MS = values.DAY_MS // 2
+_HALF_DAY_MS = units.DAY_MS // 2
 
 
 class Assembler:
@@ -38,7 +38,7 @@ class Assembler:
     def add(self, s: sentence.Sentence, reference_ms: int | None, out: list[fix.Message]) -> None:
         """Take a sentence; append what it completes: the epoch before it, its own, or both."""
         if s.kind == "ZDA" and s.day is not None and s.time_ms is not None:
-            self._dated_ms = s.day * values.DAY_MS + s.time_ms
+            self._dated_ms = s.day * units.DAY_MS + s.time_ms
         epoch = self._open
         if epoch is not None and epoch.lacks(s):
             epoch.take(s)
@@ -118,15 +118,15 @@ class Assembler:
         if chief.time_ms is None:
             return None
         if chief.day is not None:
-            return chief.day * values.DAY_MS + chief.time_ms
+            return chief.day * units.DAY_MS + chief.time_ms
         if self._dated_ms is None:
             return None
-        day, before = divmod(self._dated_ms, values.DAY_MS)
+        day, before = divmod(self._dated_ms, units.DAY_MS)
         if chief.time_ms - before > _HALF_DAY_MS:
             day -= 1
         elif before - chief.time_ms > _HALF_DAY_MS:
             day += 1
-        return day * values.DAY_MS + chief.time_ms
+        return day * units.DAY_MS + chief.time_ms
 
 
 def _judged(time_ms: int, reference_ms: int | None) -> tuple[int, int, str]:

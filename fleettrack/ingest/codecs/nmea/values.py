@@ -8,7 +8,6 @@ import re
 
 from fleettrack.domain import fix
 
-DAY_MS = 86_400_000
 _FIRST_DAY = dt.date(1970, 1, 1).toordinal()
 
 _TIME = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]*))?")
