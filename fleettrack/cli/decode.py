@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 import click
@@ -73,7 +73,7 @@ def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
         chunk = file.read1(_CHUNK)
 
 
-def _write(protocol: str, messages: list[fix.Message], tally: collections.Counter[str]) -> None:
+def _write(protocol: str, messages: Sequence[fix.Message], tally: collections.Counter[str]) -> None:
     if not messages:
         return
     for message in messages:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -145,7 +146,7 @@ class Sentences:
             safe += 1
         return safe
 
-    def _make(self, messages: list[fix.Message], tally: Tally, *, again: bool) -> None:
+    def _make(self, messages: Iterable[fix.Message], tally: Tally, *, again: bool) -> None:
         """Count fixes as sent, or as sent again; one whose sentences came over two connections is counted once."""
         for one in _fixes(messages):
             self._made += 1
@@ -159,5 +160,5 @@ class Sentences:
             self._last[one.tracker] = one.key
 
 
-def _fixes(messages: list[fix.Message]) -> list[fix.Fix]:
+def _fixes(messages: Iterable[fix.Message]) -> list[fix.Fix]:
     return [message for message in messages if isinstance(message, fix.Fix)]

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 E7 = 10_000_000
+DUST = 1e-3  # of 1e-7 degrees: so near to a whole number binary fractions miss it
 
 
 class Flag(enum.IntFlag):
@@ -125,4 +126,4 @@ def to_e7(degrees: float) -> int:
     """Cut (not round) degrees to the stored 1e-7, after healing binary dust such as 47.3 * 1e7 = 472999999.99."""
     scaled = degrees * E7
     nearest = round(scaled)
-    return nearest if abs(scaled - nearest) < 1e-3 else int(scaled)
+    return nearest if abs(scaled - nearest) < DUST else int(scaled)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
-from fleettrack.domain import errors, fix
+from fleettrack.domain import errors, fix, fixes
 from fleettrack.http import bodies, context, problems, routes
 from fleettrack.ingest import session
 from fleettrack.ingest.codecs import decoder, registry
@@ -75,21 +74,21 @@ def _tracker(request: web.Request) -> str | None:
 
 async def _messages(
     request: web.Request, protocol: str, tracker: str | None, received_ms: int
-) -> tuple[Sequence[fix.Message], fix.Reject | None]:
+) -> tuple[fixes.Messages, fix.Reject | None]:
     """Decode the body; where it cannot be read at all the reject that says so is returned beside it, too."""
     try:
         body = await bodies.read_inflated(request)
     except problems.TooLarge as error:
         body = decoder.reject("too_long", b"", str(error))
     if isinstance(body, fix.Reject):
-        return [body], body
+        return fixes.Messages([body]), body
     told = decoder.Settings(tracker=tracker, datagram=True, checksum=request.app[context.SERVICES].checksums)
     messages = registry.open_decoder(protocol, told).feed(body, received_ms)
     first = messages[0] if messages and protocol == "json" else None
     return messages, first if isinstance(first, fix.Reject) and first.index is None else None
 
 
-def _said(messages: Sequence[fix.Message], answer: delivery.Answer) -> dict[str, Any]:
+def _said(messages: fixes.Messages, answer: delivery.Answer) -> dict[str, Any]:
     """Return the counts, each reject, and what became of pings that have an id of their own."""
     counts = collections.Counter(answer.outcomes)
     said: dict[str, Any] = {
@@ -106,9 +105,8 @@ def _said(messages: Sequence[fix.Message], answer: delivery.Answer) -> dict[str,
         for index, reject in sorted(answer.rejects, key=lambda r: r[0])
     ]
     named = [
-        {"id": message.ping_id, "outcome": delivery.Outcome(outcome).name.lower()}
-        for message, outcome in zip(messages, answer.outcomes, strict=True)
-        if isinstance(message, fix.Fix) and message.ping_id is not None
+        {"id": ping_id, "outcome": delivery.Outcome(answer.outcomes[i]).name.lower()}
+        for i, ping_id in messages.ping_ids()
     ]
     return said | ({"ids": named} if named else {})
 

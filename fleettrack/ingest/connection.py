@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, fixes
 from fleettrack.ingest import limits, session
 from fleettrack.ingest.codecs import decoder, json_ping
 from fleettrack.services.track import delivery
@@ -36,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._decoder: decoder.Decoder | None = None
         self._protocol: str | None = None
-        self._messages: list[fix.Message] = []  # decoded, not sent on yet
+        self._messages = fixes.Messages()  # decoded, not sent on yet
         self._parts: list[int] = []  # how many of them each answer is about
         self._raw: deque[bytes] = deque()  # what they came in, and what may become more of them
         self._raw_bytes = 0
@@ -128,7 +129,7 @@ class Connection(asyncio.Protocol):
 
     # Inside.
 
-    def _add(self, batches: list[list[fix.Message]], raw: bytes) -> None:
+    def _add(self, batches: Sequence[Sequence[fix.Message]], raw: bytes) -> None:
         if not self._messages:
             self._received_ms = self._last_ms
         for batch in batches:
@@ -175,7 +176,7 @@ class Connection(asyncio.Protocol):
         self._sent.append(_Sent(task, parts))
         task.add_done_callback(self._settled)
 
-    def _take(self) -> tuple[list[fix.Message], list[int]]:
+    def _take(self) -> tuple[fixes.Messages, list[int]]:
         """Take whole parts off the front, of at most the size of a delivery together, but at least one."""
         size = taken = 0
         for part in self._parts:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from fleettrack import metrics
-from fleettrack.domain import fix
+from fleettrack.domain import fixes
 from fleettrack.ingest import intake, limits, session
 from fleettrack.ingest.codecs import decoder
 from fleettrack.services.track import delivery
@@ -25,7 +25,7 @@ class _Gathered(msgspec.Struct, eq=False):
     """What one source sent in one protocol, in the datagrams read together."""
 
     sender: delivery.Sender
-    messages: list[fix.Message]
+    messages: fixes.Messages
     raw: list[bytes]
     parts: list[tuple[Any, int]]  # the address to answer, and how many of the messages its datagram held
 
@@ -115,7 +115,7 @@ class Listener:
         parcel = gathered.get((source, protocol))
         if parcel is None:
             sender = session.sender(self._settings, protocol, source)
-            parcel = gathered[source, protocol] = _Gathered(sender, [], [], [])
+            parcel = gathered[source, protocol] = _Gathered(sender, fixes.Messages(), [], [])
         parcel.messages += messages
         parcel.raw.append(data)
         parcel.parts.append((peer, len(messages)))

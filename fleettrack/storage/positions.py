@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 from psycopg import sql as psql
 
-from fleettrack.domain import fix, units
+from fleettrack.domain import fix, fixes, units
 from fleettrack.storage import arrays, database, sql
 
 _SQL = sql.queries("positions")
 
-NULL32 = -(2**31)
+NULL32 = fixes.NONE
 NULL16 = -(2**15)
 """Stand for NULL in the stage, so that its rows have one width and numpy can write them."""
 
@@ -26,6 +26,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("battery_pct", "i2"), ("flags", "i2"), ("trust", "i2"), ("protocol", "i2"),
 )  # fmt: skip
 """Fixed-width columns of the stage in their order; `attributes` follows them."""
+
+KINDS = dict(COLUMNS)
 
 _TIMES = {"fix_time", "received_at"}
 _ROW = np.dtype(

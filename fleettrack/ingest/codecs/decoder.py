@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, fixes
 
 RAW_KEPT = 512  # bytes of a rejected message that are kept: enough to see what it was, too few to fill a disk
 
@@ -45,13 +45,13 @@ class Decoder(Protocol):
     def pending(self) -> int:
         """How many bytes wait for the end of their line."""
 
-    def feed(self, data: bytes, received_ms: int | None = None) -> list[fix.Message]:
+    def feed(self, data: bytes, received_ms: int | None = None) -> fixes.Messages:
         """Return the messages that these bytes complete; `received_ms` is when they came."""
 
-    def quiet(self) -> list[fix.Message]:
+    def quiet(self) -> fixes.Messages:
         """Return what need not wait for more bytes; a listener calls it after 2 s without any."""
 
-    def flush(self) -> list[fix.Message]:
+    def flush(self) -> fixes.Messages:
         """Return what is left at the end of input, and forget all that was learned from it."""
 
 

@@ -42,6 +42,29 @@ class Ping(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     id: str | int | None = None
 
 
+class Quantity(msgspec.Struct, frozen=True):
+    """A field of a ping: which of a fix it becomes, times what, and beyond which stored number it is no measurement."""
+
+    name: str
+    column: str
+    factor: float
+    limit: int
+    signed: bool = False  # senders write a negative number for unknown where none can be meant
+
+
+QUANTITIES = (
+    Quantity("speed_mps", "speed_cms", quantities.CMS_PER_MPS, quantities.SPEED_LIMIT_CMS),
+    Quantity("speed_kmh", "speed_cms", quantities.CMS_PER_KMH, quantities.SPEED_LIMIT_CMS),
+    Quantity("speed_kn", "speed_cms", quantities.CMS_PER_KNOT, quantities.SPEED_LIMIT_CMS),
+    Quantity("course", "course_ddeg", 10, 3600),
+    Quantity("altitude_m", "altitude_dm", 10, quantities.ALTITUDE_LIMIT_DM, signed=True),
+    Quantity("accuracy_m", "accuracy_dm", 10, quantities.ACCURACY_LIMIT_DM),
+    Quantity("hdop", "hdop_centi", 100, quantities.HDOP_LIMIT_CENTI),
+    Quantity("satellites", "satellites", 1, quantities.SATELLITES_LIMIT),
+    Quantity("battery_pct", "battery_pct", 1, 100),
+)
+FULL_CIRCLE = 3600  # tenths of a degree: a course of 360 is 0
+
 FIELDS = frozenset(Ping.__struct_fields__)
 _NOT_NUMBERS = {"tracker": "malformed", "sensors": "malformed", "id": "malformed", "time": "time"}
 _WRONG_FIELD = re.compile(r"`\$\.(\w+)")
@@ -71,39 +94,50 @@ def convert(
     Raises decoder.Refusal where it cannot be used.
     """
     lat, lon = _degrees(ping.lat, "latitude", 90), _degrees(ping.lon, "longitude", 180)
-    time_ms = _time_ms(ping.time)
-    problem = quantities.time_problem(time_ms, reference_ms)
+    moment = time_ms(ping.time)
+    problem = quantities.time_problem(moment, reference_ms)
     if problem:
         raise decoder.Refusal("time_range", problem)
-    course = None if ping.course is None else _known("course", ping.course, 10, 3600)
     return fix.Fix(
         tracker=_text(ping.tracker, "tracker") or tracker,
-        time_ms=time_ms,
+        time_ms=moment,
         lat_e7=lat,
         lon_e7=lon,
-        speed_cms=_speed(ping),
-        course_ddeg=None if course is None else course % 3600,
-        **_beside(ping),
+        **_measured(ping),
         flags=int(fix.Flag.ZERO) if lat == 0 == lon else 0,
-        ping_id=_text(str(ping.id), "id") if ping.id is not None else None,
-        attributes=_attributes(ping.sensors, unknown),
+        ping_id=ping_id(ping),
+        attributes=attributes(ping.sensors, unknown),
     )
 
 
-def _beside(ping: Ping) -> dict[str, int | None]:
-    """Return what else was measured: of the few fields that most senders leave out, only those that are there."""
+def _measured(ping: Ping) -> dict[str, int | None]:
+    """Return what was measured beside time and position: of the fields that a sender may leave out those it sent."""
     found: dict[str, int | None] = {}
-    if ping.altitude_m is not None:
-        found["altitude_dm"] = _number("altitude_m", ping.altitude_m, 10, quantities.ALTITUDE_LIMIT_DM)
-    if ping.accuracy_m is not None:
-        found["accuracy_dm"] = _known("accuracy_m", ping.accuracy_m, 10, quantities.ACCURACY_LIMIT_DM)
-    if ping.hdop is not None:  # an HDOP of 0 does not exist
-        found["hdop_centi"] = _known("hdop", ping.hdop, 100, quantities.HDOP_LIMIT_CENTI) or None
-    if ping.satellites is not None:
-        found["satellites"] = _known("satellites", ping.satellites, 1, quantities.SATELLITES_LIMIT)
-    if ping.battery_pct is not None:
-        found["battery_pct"] = _known("battery_pct", ping.battery_pct, 1, 100)
+    for quantity in QUANTITIES:
+        value = getattr(ping, quantity.name)
+        if value is not None:
+            if quantity.column in found:
+                raise decoder.Refusal("malformed", "Only one of speed_mps, speed_kmh and speed_kn can be given.")
+            found[quantity.column] = _stored(quantity, value)
+    if "course_ddeg" in found:
+        found["course_ddeg"] = None if found["course_ddeg"] is None else found["course_ddeg"] % FULL_CIRCLE
+    if "hdop_centi" in found:
+        found["hdop_centi"] = found["hdop_centi"] or None  # an HDOP of 0 does not exist
     return found
+
+
+def _stored(quantity: Quantity, value: float) -> int | None:
+    if value < 0 and not quantity.signed:
+        return None
+    stored = quantities.scaled(value, quantity.factor, quantity.limit)
+    if stored is None:
+        raise decoder.Refusal("number", f"{quantity.name} is {value:g}, which nobody can have measured.")
+    return stored
+
+
+def ping_id(ping: Ping) -> str | None:
+    """Return the sender's own id. Raises decoder.Refusal where it is none."""
+    return None if ping.id is None else _text(str(ping.id), "id")
 
 
 def _degrees(value: float | None, name: str, most: int) -> int:
@@ -116,8 +150,11 @@ def _degrees(value: float | None, name: str, most: int) -> int:
     return fix.to_e7(value)
 
 
-def _time_ms(value: str | float | None) -> int:
-    """Return milliseconds since 1970, cut, of RFC 3339 or a number of seconds or milliseconds."""
+def time_ms(value: str | float | None) -> int:
+    """Return milliseconds since 1970, cut, of RFC 3339 or a number of seconds or milliseconds.
+
+    Raises decoder.Refusal where it is neither.
+    """
     if isinstance(value, str):
         try:
             return (
@@ -140,50 +177,21 @@ def _no_time(value: object) -> NoReturn:
     )
 
 
-def _speed(ping: Ping) -> int | None:
-    if ping.speed_kmh is None and ping.speed_kn is None:
-        mps = ping.speed_mps
-        return None if mps is None else _known("speed_mps", mps, quantities.CMS_PER_MPS, quantities.SPEED_LIMIT_CMS)
-    given = [
-        (name, value, factor)
-        for name, value, factor in (
-            ("speed_mps", ping.speed_mps, quantities.CMS_PER_MPS),
-            ("speed_kmh", ping.speed_kmh, quantities.CMS_PER_KMH),
-            ("speed_kn", ping.speed_kn, quantities.CMS_PER_KNOT),
-        )
-        if value is not None
-    ]
-    if len(given) > 1:
-        raise decoder.Refusal("malformed", "Only one of speed_mps, speed_kmh and speed_kn can be given.")
-    return _known(*given[0], quantities.SPEED_LIMIT_CMS) if given else None
-
-
-def _known(name: str, value: float, factor: float, limit: int) -> int | None:
-    """Return a quantity in stored units; senders write a negative number for unknown."""
-    return None if value < 0 else _number(name, value, factor, limit)
-
-
-def _number(name: str, value: float, factor: float, limit: int) -> int:
-    stored = quantities.scaled(value, factor, limit)
-    if stored is None:
-        raise decoder.Refusal("number", f"{name} is {value:g}, which nobody can have measured.")
-    return stored
-
-
 def _text(text: str | None, name: str) -> str | None:
     if text and not fix.is_identity(text):
         raise decoder.Refusal("encoding", f"{name} is not printable text of at most {TEXT_LIMIT} characters.")
     return text or None
 
 
-def _attributes(sensors: dict[str, Any] | None, unknown: dict[str, Any] | None) -> dict[str, Any] | None:
+def attributes(sensors: dict[str, Any] | None, unknown: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return what is kept of a ping beside its fields. Raises decoder.Refusal where a database cannot hold it."""
     if sensors is None and not unknown:
         return None
-    attributes = dict(unknown or {})
+    kept = dict(unknown or {})
     if sensors is not None:
-        attributes["sensors"] = sensors
-    _check(attributes, DEPTH_LIMIT)
-    return attributes
+        kept["sensors"] = sensors
+    _check(kept, DEPTH_LIMIT)
+    return kept
 
 
 def _check(value: Any, room: int) -> None:

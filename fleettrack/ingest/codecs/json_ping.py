@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from fleettrack.domain import fix
-from fleettrack.ingest.codecs import decoder, framer, json_fix, json_items
+from fleettrack.domain import fix, fixes
+from fleettrack.ingest.codecs import decoder, framer, json_columns, json_fix, json_items
 
 LINE_LIMIT = 1 << 20  # bytes of a line over TCP, which may be a whole batch
 BODY_LIMIT = 16 << 20
@@ -37,36 +37,39 @@ class Decoder:
         """How many bytes wait for the end of their line."""
         return self._framer.size
 
-    def feed(self, data: bytes, received_ms: int | None = None) -> list[fix.Message]:
+    def feed(self, data: bytes, received_ms: int | None = None) -> fixes.Messages:
         """Return the messages of the lines that these bytes complete."""
-        return [message for batch in self.batches(data, received_ms) for message in batch]
+        out = fixes.Messages()
+        for batch in self.batches(data, received_ms):
+            out += batch
+        return out
 
-    def batches(self, data: bytes, received_ms: int | None = None) -> list[list[fix.Message]]:
+    def batches(self, data: bytes, received_ms: int | None = None) -> list[fixes.Messages]:
         """Return the messages by line: each line is answered by itself."""
         if self._settings.reference_ms is None:
             self._reference_ms = received_ms
         if self._settings.datagram:
             return [self._decode(data)]
         return [
-            self._decode(line) if isinstance(line, bytes) else [line]
+            self._decode(line) if isinstance(line, bytes) else fixes.Messages([line])
             for line in self._framer.feed(data)
             if not (isinstance(line, bytes) and line.isspace())
         ]
 
-    def quiet(self) -> list[fix.Message]:
+    def quiet(self) -> fixes.Messages:
         """Return nothing: a line is complete by its end alone."""
-        return []
+        return fixes.Messages()
 
-    def flush(self) -> list[fix.Message]:
+    def flush(self) -> fixes.Messages:
         """Return the messages of a last line without an end."""
         line = self._framer.take()
-        return self._decode(line) if line.strip() else []
+        return self._decode(line) if line.strip() else fixes.Messages()
 
-    def _decode(self, body: bytes) -> list[fix.Message]:
+    def _decode(self, body: bytes) -> fixes.Messages:
         return decode(body, tracker=self._settings.tracker, reference_ms=self._reference_ms)
 
 
-def decode(body: bytes, *, tracker: str | None = None, reference_ms: int | None = None) -> list[fix.Message]:
+def decode(body: bytes, *, tracker: str | None = None, reference_ms: int | None = None) -> fixes.Messages:
     """Return one message for each item, in order; a reject carries the index of its item.
 
     `tracker` is whose the items are that do not say it. A body in which no items can be told apart is one reject
@@ -74,21 +77,24 @@ def decode(body: bytes, *, tracker: str | None = None, reference_ms: int | None 
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
     if len(body) > BODY_LIMIT:
-        return [decoder.reject("too_long", body, f"The body is longer than {BODY_LIMIT} bytes.")]
+        return fixes.Messages([decoder.reject("too_long", body, f"The body is longer than {BODY_LIMIT} bytes.")])
     start = body.lstrip()[:1]
     if not start:
-        return [decoder.reject("malformed", body, "The body is empty.")]
+        return fixes.Messages([decoder.reject("malformed", body, "The body is empty.")])
     try:
         if body.count(b"{") <= json_items.ITEMS_LIMIT:
             pings = _PINGS.decode(body) if start == b"[" else _PING.decode_lines(body)
-            return [json_fix.convert(ping, tracker, reference_ms) for ping in pings]
+            run = json_columns.convert(pings, tracker, reference_ms) if len(pings) >= json_columns.PINGS_FROM else None
+            if run is not None:
+                return fixes.Messages.of(run)
+            return fixes.Messages(json_fix.convert(ping, tracker, reference_ms) for ping in pings)
     except (*_FAILURES, decoder.Refusal):
         pass
     try:
         items = json_items.split(body)
     except decoder.Refusal as refusal:
-        return [decoder.reject(refusal.reason, body, refusal.detail)]
-    return [_item(item, index, tracker, reference_ms) for index, item in enumerate(items)]
+        return fixes.Messages([decoder.reject(refusal.reason, body, refusal.detail)])
+    return fixes.Messages(_item(item, index, tracker, reference_ms) for index, item in enumerate(items))
 
 
 def _item(raw: bytes, index: int, tracker: str | None, reference_ms: int | None) -> fix.Message:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from fleettrack.domain import fix
 from fleettrack.services.track import batch as batches
@@ -17,6 +20,7 @@ HELD_PER_IDENTITY = 10_000  # a day of pings every 9 s: enough to be claimed the
 HELD_PER_SOURCE = 50_000  # unknown trackers behind one address
 
 
+Ints = batches.Ints
 Known = dict[str, trackers.Tracker]
 """Trackers by identity, as of one epoch of the configuration."""
 
@@ -56,44 +60,55 @@ def _look_up(known: Known, identity: str) -> tuple[trackers.Tracker | None, str 
 class Identified(msgspec.Struct, eq=False):
     """Numbers of the batch's fixes that may be stored, each with its tracker and the trust it comes with."""
 
-    numbers: list[int]
-    tracker_ids: list[int]
-    trusts: list[int]
+    numbers: Ints
+    tracker_ids: Ints
+    trusts: np.ndarray[Any, np.dtype[np.int16]]
 
 
 Verdict = tuple[int, int] | str | None
 """(tracker id, trust), the reason of a reject, or None for an unknown tracker."""
+
+_UNKNOWN, _REFUSED = -1, -2  # instead of a tracker id
 
 
 async def identify(
     batch: batches.Batch, connection: database.Connection, directory: Directory, epoch: int
 ) -> Identified:
     """Split the batch's fixes into those to store, those to hold and those to refuse."""
-    identities = {f.tracker for f in batch.fixes if f.tracker}
-    known = await directory.load(connection, epoch, {i for i in identities if fix.is_identity(i)})
-    found = Identified([], [], [])
-    unknown: list[int] = []
-    verdicts = [_verdicts_of(parcel.sender) for parcel in batch.deliveries]
-    history = [parcel.history for parcel in batch.deliveries]
-    seen: dict[int, dict[str | None, Verdict]] = {}
-    for n, (f, d) in enumerate(zip(batch.fixes, batch.owner, strict=True)):
-        judged = seen.setdefault(verdicts[d], {})
-        if f.tracker not in judged:
-            judged[f.tracker] = _judge(f.tracker, batch.deliveries[d].sender, known)
-        verdict = judged[f.tracker]
-        if verdict is None:
-            unknown.append(n)
-        elif isinstance(verdict, str):
-            batch.refuse_fix(n, verdict)
-        else:
-            found.numbers.append(n)
-            found.tracker_ids.append(verdict[0])
-            found.trusts.append(verdict[1])
-            if history[d]:
-                batch.history.add(verdict[0])
-    if unknown:
-        await _hold(batch, connection, unknown)
-    return found
+    names = batch.fixes.tracker
+    known = await directory.load(connection, epoch, {i for i in set(names) if i and fix.is_identity(i)})
+    ids, trusts = np.empty(len(names), np.int64), np.empty(len(names), np.int16)
+    for sender, rows in _by_sender(batch):
+        said = names if len(rows) == len(names) else [names[n] for n in rows.tolist()]
+        verdicts = {name: _judge(name, sender, known) for name in set(said)}
+        of = {name: _numbers(verdict) for name, verdict in verdicts.items()}
+        ids[rows], trusts[rows] = (np.fromiter((of[name][i] for name in said), np.int64, len(said)) for i in (0, 1))
+        for n in rows[ids[rows] == _REFUSED].tolist():
+            batch.refuse_fix(n, str(verdicts[names[n]]))
+    unknown = np.flatnonzero(ids == _UNKNOWN)
+    if len(unknown):
+        await _hold(batch, connection, unknown.tolist())
+    numbers = np.flatnonzero(ids >= 0)
+    lifted = np.array([parcel.history for parcel in batch.deliveries], bool)
+    if lifted.any():
+        batch.history = frozenset(ids[numbers[lifted[batch.owner[numbers]]]].tolist())
+    return Identified(numbers, ids[numbers], trusts[numbers])
+
+
+def _by_sender(batch: batches.Batch) -> Iterator[tuple[delivery.Sender, Ints]]:
+    """Yield one sender of each sort, and the numbers of the fixes that came from that sort."""
+    sorts = [_verdicts_of(parcel.sender) for parcel in batch.deliveries]
+    first = {sort: batch.deliveries[sorts.index(sort)].sender for sort in set(sorts)}
+    if len(first) == 1:
+        yield batch.deliveries[0].sender, np.arange(len(batch.fixes))
+        return
+    of_fix = np.array(sorts, np.int64)[batch.owner]
+    for sort, sender in first.items():
+        yield sender, np.flatnonzero(of_fix == sort)
+
+
+def _numbers(verdict: Verdict) -> tuple[int, int]:
+    return (_UNKNOWN, 0) if verdict is None else (_REFUSED, 0) if isinstance(verdict, str) else verdict
 
 
 def _verdicts_of(sender: delivery.Sender) -> int:
@@ -125,17 +140,18 @@ def _judge(identity: str | None, sender: delivery.Sender, known: Known) -> Verdi
 async def _hold(batch: batches.Batch, connection: database.Connection, unknown: list[int]) -> None:
     """Keep the pings of unknown trackers until they are claimed, as far as there is room."""
     wanted = []
+    pings = {n: batch.fixes.at(n) for n in unknown}
     for n in unknown:
         parcel = batch.deliveries[batch.owner[n]]
         wanted.append(
             trackers.Held(
-                identity=(batch.fixes[n].tracker or "").partition(SECRET_MARK)[0],
+                identity=(pings[n].tracker or "").partition(SECRET_MARK)[0],
                 source=parcel.sender.source,
                 api_key_id=parcel.sender.api_key_id,
                 received_ms=parcel.received_ms,
                 protocol=parcel.sender.protocol,
                 trust=parcel.sender.trust,
-                fix=batch.fixes[n],
+                fix=pings[n],
             )
         )
     identities, sources = await trackers.held_count(connection, wanted)
@@ -146,4 +162,4 @@ async def _hold(batch: batches.Batch, connection: database.Connection, unknown: 
         identities[held.identity] = identities.get(held.identity, 0) + 1
         sources[held.source] = sources.get(held.source, 0) + 1
         batch.held.append(held)
-        batch.settle([n], delivery.Outcome.HELD)
+        batch.settle(int(batch.at[n]), delivery.Outcome.HELD)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fleettrack.domain import fix, units
+from fleettrack.domain import fix, fixes, units
 from fleettrack.services.track import batch as batches
 from fleettrack.services.track import delivery, identify
 from fleettrack.storage import positions
@@ -17,11 +17,6 @@ INACCURATE_DM = 1_500  # 150 m
 INACCURATE_HDOP_CENTI = 3_000  # 150 m at 5 m per unit of HDOP
 
 _NULL32, _NULL16 = positions.NULL32, positions.NULL16
-_MERGED_BY_MAXIMUM = (
-    "speed_cms", "course_ddeg", "altitude_dm", "accuracy_dm", "hdop_centi", "satellites", "quality", "battery_pct",
-)  # fmt: skip
-
-
 Copies = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 """Numbers of fixes, those that are copies of one another side by side; and where each row's copies start."""
 
@@ -31,12 +26,8 @@ def screen(batch: batches.Batch, found: identify.Identified) -> Copies:
 
     Fixes whose time cannot be kept are refused.
     """
-    numbers = np.array(found.numbers, np.int64)
-    owner = np.array(batch.owner, np.int64)[numbers]
-    fixes = [batch.fixes[n] for n in found.numbers]
-    columns = _columns(batch, fixes, owner)
-    columns.tracker_id = np.array(found.tracker_ids, np.int64)
-    columns.trust = np.array(found.trusts, np.int16)
+    numbers = found.numbers
+    columns = _columns(batch, found)
     kept = (columns.fix_time >= units.GPS_EPOCH_MS) & (columns.fix_time <= columns.received_at + FAR_FUTURE_MS)
     if not kept.all():
         for n in numbers[~kept].tolist():
@@ -47,38 +38,32 @@ def screen(batch: batches.Batch, found: identify.Identified) -> Copies:
     return copies
 
 
-def _columns(batch: batches.Batch, fixes: list[fix.Fix], owner: np.ndarray[Any, Any]) -> positions.Columns:
+def _columns(batch: batches.Batch, found: identify.Identified) -> positions.Columns:
     received = np.array([d.received_ms for d in batch.deliveries], np.int64)
     protocols = np.array([d.sender.protocol for d in batch.deliveries], np.int16)
-    none = np.empty(0, np.int64)
+    decoded, numbers, owner = batch.fixes, found.numbers, batch.owner[found.numbers]
+    attributes = decoded.attributes
     return positions.Columns(
-        tracker_id=none,
-        fix_time=np.array([f.time_ms for f in fixes], np.int64),
-        lat_e7=np.array([f.lat_e7 for f in fixes], np.int32),
-        lon_e7=np.array([f.lon_e7 for f in fixes], np.int32),
+        tracker_id=found.tracker_ids,
+        fix_time=decoded.time_ms[numbers],
+        lat_e7=decoded.lat_e7[numbers],
+        lon_e7=decoded.lon_e7[numbers],
         received_at=received[owner],
-        speed_cms=_numbers([f.speed_cms for f in fixes], _NULL32),
-        course_ddeg=_numbers([f.course_ddeg for f in fixes], _NULL32),
-        altitude_dm=_numbers([f.altitude_dm for f in fixes], _NULL32),
-        accuracy_dm=_numbers([f.accuracy_dm for f in fixes], _NULL32),
-        hdop_centi=_numbers([f.hdop_centi for f in fixes], _NULL32),
-        satellites=_numbers([f.satellites for f in fixes], _NULL16),
-        quality=_numbers([f.quality for f in fixes], _NULL16),
-        battery_pct=_numbers([f.battery_pct for f in fixes], _NULL16),
-        flags=np.array([f.flags for f in fixes], np.int16),
-        trust=none.astype(np.int16),
+        **{name: _fitting(getattr(decoded, name), numbers, positions.KINDS[name]) for name in fixes.NUMBERS},
+        flags=decoded.flags[numbers],
+        trust=found.trusts,
         protocol=protocols[owner],
-        attributes=[f.attributes for f in fixes],
+        attributes=[None] * len(numbers) if attributes is None else [attributes[n] for n in numbers.tolist()],
     )
 
 
-def _numbers(values: list[int | None], null: int) -> np.ndarray[Any, Any]:
-    """Return a column of the width that `null` is the least value of; what does not fit is cut to what does."""
-    kind = np.int32 if null == _NULL32 else np.int16
-    if values.count(None) == len(values):
-        return np.full(len(values), null, kind)
-    wide = np.array([null if v is None else v for v in values], np.int64)
-    return np.where(wide == null, wide, np.clip(wide, null + 1, -null - 1)).astype(kind)
+def _fitting(values: fixes.Int32s | None, numbers: np.ndarray[Any, Any], kind: str) -> np.ndarray[Any, Any]:
+    """Return a column as wide as it is stored; what does not fit is cut to what does."""
+    null = _NULL32 if kind == "i4" else _NULL16
+    if values is None:
+        return np.full(len(numbers), null, kind)
+    wide = values[numbers]
+    return wide if kind == "i4" else np.where(wide == fixes.NONE, null, np.clip(wide, null + 1, -null - 1)).astype(kind)
 
 
 def _flag(columns: positions.Columns) -> None:
@@ -110,7 +95,7 @@ def _merge(columns: positions.Columns, numbers: np.ndarray[Any, Any]) -> tuple[p
     heard = columns.trust[order] == np.repeat(merged.trust, np.diff(starts, append=len(order)))
     firsts = np.r_[0, np.cumsum(np.add.reduceat(heard, starts, dtype=np.int64))[:-1]]
     best = order[heard]  # what copies of less trust say is not heard (law L5)
-    for name in _MERGED_BY_MAXIMUM:
+    for name in fixes.NUMBERS:  # by the greatest
         setattr(merged, name, np.maximum.reduceat(getattr(columns, name)[best], firsts))
     merged.protocol = np.minimum.reduceat(columns.protocol[best], firsts)
     merged.flags = np.bitwise_or.reduceat(columns.flags[best], firsts)
@@ -136,5 +121,6 @@ def report(batch: batches.Batch, copies: Copies, known: list[int]) -> None:
     numbers, starts = copies
     fresh = np.ones(len(starts), bool)
     fresh[known] = False
-    batch.settle(numbers.tolist(), delivery.Outcome.DUPLICATE)
-    batch.settle(np.minimum.reduceat(numbers, starts)[fresh].tolist(), delivery.Outcome.ACCEPTED)
+    messages = batch.at[numbers]
+    batch.settle(messages, delivery.Outcome.DUPLICATE)
+    batch.settle(np.minimum.reduceat(messages, starts)[fresh], delivery.Outcome.ACCEPTED)

@@ -31,7 +31,7 @@ def text(*bodies: str) -> bytes:
 def decode(data: bytes, **settings: Any) -> list[fix.Message]:
     """Return all messages of a file."""
     nmea = codec.Decoder(decoder.Settings(**settings))
-    return nmea.feed(data) + nmea.flush()
+    return [*nmea.feed(data), *nmea.flush()]
 
 
 def one(data: bytes, **settings: Any) -> fix.Message:

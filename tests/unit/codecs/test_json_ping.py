@@ -324,7 +324,7 @@ def test_chunks_do_not_matter(cuts: list[int]) -> None:
     edges = [0, *sorted(cut % len(data) for cut in cuts), len(data)]
     split, whole = json_ping.Decoder(decoder.Settings()), json_ping.Decoder(decoder.Settings())
     parts = [m for start, end in itertools.pairwise(edges) for m in split.feed(data[start:end])]
-    assert parts + split.flush() == whole.feed(data) + whole.flush()
+    assert [*parts, *split.flush()] == whole.feed(data) + whole.flush()
 
 
 values = st.recursive(

@@ -42,7 +42,7 @@ def in_chunks(data: bytes, cuts: list[int]) -> tuple[list[fix.Message], decoder.
     nmea = codec.Decoder(decoder.Settings())
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     messages = [m for start, end in itertools.pairwise(edges) for m in nmea.feed(data[start:end])]
-    return messages + nmea.flush(), nmea.counts
+    return [*messages, *nmea.flush()], nmea.counts
 
 
 @given(streams, st.lists(st.integers(0, 10_000), max_size=20))
@@ -99,7 +99,7 @@ def test_nothing_raises(chunks: list[bytes | None], policy: str, datagram: bool,
     messages: list[fix.Message] = []
     for chunk in chunks:
         messages += nmea.quiet() if chunk is None else nmea.feed(chunk)
-    for message in messages + nmea.flush():
+    for message in [*messages, *nmea.flush()]:
         if isinstance(message, fix.Fix):
             assert abs(message.lat_e7) <= 900_000_000
             assert abs(message.lon_e7) <= 1_800_000_000

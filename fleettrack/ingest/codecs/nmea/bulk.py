@@ -1,4 +1,4 @@
-"""Plain RMC sentences by the hundred, on columns: to each line what `fast.parse` says of it, or nothing.
+"""Plain RMC sentences by the hundred, on columns: of each line what `fast.parse` says of it, or nothing.
 
 Where a line is not of the one plain form, nothing is said, and it goes its own way. A property test holds what is said
 to `fast`, and that to pynmea2.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, fixes, units
 from fleettrack.ingest.codecs import quantities
 from fleettrack.ingest.codecs.nmea import sentence, values
 
@@ -44,9 +44,70 @@ _DIGITS = _among(b"0123456789")
 _MAGNETIC = _among(b"0123456789.")
 
 
-def parse(lines: Sequence[bytes]) -> list[sentence.Sentence | None]:
-    """Return for each line the RMC sentence that ends it, as `fast.parse` would; None for any other."""
-    found: list[sentence.Sentence | None] = [None] * len(lines)
+class Plain:
+    """What is said of lines; line i is asked for by its number."""
+
+    def __init__(self, lines: Sequence[bytes]) -> None:
+        self._lines = lines
+        rows, begin, end, start, fields, text = _cut(lines)
+        self._said = said = _Rmc(text, begin, fields, end)
+        rows, begin, start = (v[said.sound] for v in (rows, begin, start))
+        self.moment_ms: Ints = said.day * units.DAY_MS + said.time_ms  # since 1970
+        self._row = np.full(len(lines), -1, np.int64)
+        self._row[rows] = np.arange(len(rows))
+        self._at = np.full(len(lines), -1, np.int64)
+        self._at[rows] = begin - start
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def dollars(self, reference_ms: int | None) -> list[int]:
+        """Return where in each line its sentence begins; -1 for those of which nothing is said.
+
+        Nothing is said either of a moment that has to be looked at: long ago, or ahead of the reference.
+        """
+        usual = self.moment_ms >= units.GPS_EPOCH_MS
+        if reference_ms is not None:
+            behind = reference_ms + quantities.AHEAD_MS - self.moment_ms
+            usual &= (behind >= 0) & (behind < quantities.BACKLOG_MS)
+        return np.where((self._row >= 0) & usual[self._row], self._at, -1).tolist() if len(usual) else [-1] * len(self)
+
+    def sentence(self, i: int) -> sentence.Sentence | None:
+        """Return what `fast.parse` would of the sentence that ends a line; None of those of which nothing is said."""
+        row, at, said = int(self._row[i]), int(self._at[i]), self._said
+        if row < 0:
+            return None
+        speed, course = int(said.speed[row]), int(said.course[row])
+        return sentence.Sentence(
+            address=_address(int(said.talker[row])),
+            kind="RMC",
+            time_ms=int(said.time_ms[row]),
+            day=int(said.day[row]),
+            lat_e7=int(said.lat_e7[row]),
+            lon_e7=int(said.lon_e7[row]),
+            speed_cms=None if speed == fixes.NONE else speed,
+            course_ddeg=None if course == fixes.NONE else course,
+            raw=self._lines[i][at:],
+        )
+
+    def fixes(self, start: int, trackers: Sequence[str | None]) -> fixes.Fixes:
+        """Return the fixes of as many lines as there are trackers, each of which is an epoch of its own."""
+        said, first = self._said, int(self._row[start])
+        rows = slice(first, first + len(trackers))
+        lat, lon = said.lat_e7[rows], said.lon_e7[rows]
+        return fixes.Fixes(
+            tracker=trackers,
+            time_ms=self.moment_ms[rows],
+            lat_e7=lat.astype(np.int32),
+            lon_e7=lon.astype(np.int32),
+            speed_cms=said.speed[rows].astype(np.int32),
+            course_ddeg=said.course[rows].astype(np.int32),
+            flags=np.where((lat == 0) & (lon == 0), np.int16(fix.Flag.ZERO), np.int16(0)),
+        )
+
+
+def _cut(lines: Sequence[bytes]) -> tuple[Ints, Ints, Ints, Ints, Ints, Bytes]:
+    """Return of the lines that may be plain: number, dollar, end, start, what parts the fields; and the text of all."""
     text = np.frombuffer(b"".join((_PADDING, b"\n".join(lines), b"\n", _PADDING)), np.uint8)
     end = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)) + 1) + len(_PADDING) - 1
     dollars, commas = np.flatnonzero(text == ord("$")), np.flatnonzero(text == ord(","))
@@ -58,41 +119,13 @@ def parse(lines: Sequence[bytes]) -> list[sentence.Sentence | None]:
     count = np.searchsorted(commas, end) - comma
     fit = np.flatnonzero((count >= _COMMAS.start) & (count < _COMMAS.stop))
     rows, begin, end, start, comma, count = (v[fit] for v in (rows, begin, end, start, comma, count))
-    if not len(rows):
-        return found
     stops = np.minimum(comma[:, None] + np.arange(_COMMAS.stop - 1), len(commas) - 1)
     fields = np.where(np.arange(_COMMAS.stop - 1) < count[:, None], commas[stops], end[:, None] - 3)
-    said = _Rmc(text, begin, fields.T, end)
-    columns = (
-        rows,
-        begin - start,
-        said.talker,
-        said.time_ms,
-        said.day,
-        said.lat_e7,
-        said.lon_e7,
-        said.speed,
-        said.course,
-    )
-    for row, at, talker, ms, day, lat, lon, speed, course in zip(
-        *(c[said.sound].tolist() for c in columns), strict=True
-    ):
-        found[row] = sentence.Sentence(
-            address=_address(talker),
-            kind="RMC",
-            time_ms=ms,
-            day=day,
-            lat_e7=lat,
-            lon_e7=lon,
-            speed_cms=None if speed < 0 else speed,
-            course_ddeg=None if course < 0 else course,
-            raw=lines[row][at:] if at else lines[row],
-        )
-    return found
+    return rows, begin, end, start, fields.T, text
 
 
 class _Rmc:
-    """Columns of sentences between `begin` (the dollar) and `end`; field i follows comma[i]. Judged by `sound`."""
+    """Sentences between `begin` (the dollar) and `end`; field i follows comma[i]. Columns of those that are `sound`."""
 
     def __init__(self, text: Bytes, begin: Ints, comma: Ints, end: Ints) -> None:
         self._text, self._comma, self._star = text, comma, end - 3
@@ -108,9 +141,11 @@ class _Rmc:
         self.lon_e7 = self._angle(4, 3, 179, b"EW")
         speed, course = self._number(6) * quantities.CMS_PER_KNOT, self._number(7) * 10
         self.sound &= ~(course > 3600)
-        self.speed = np.where(np.isnan(speed), -1, np.rint(speed)).astype(np.int64)
-        self.course = np.where(np.isnan(course), -1, np.rint(course) % 3600).astype(np.int64)
+        self.speed = np.where(np.isnan(speed), fixes.NONE, np.rint(speed)).astype(np.int64)
+        self.course = np.where(np.isnan(course), fixes.NONE, np.rint(course) % 3600).astype(np.int64)
         self._rest()
+        for name in ("talker", "time_ms", "day", "lat_e7", "lon_e7", "speed", "course"):
+            setattr(self, name, getattr(self, name)[self.sound])
 
     def _width(self, field: int) -> Ints:
         return np.asarray(self._comma[field + 1] - self._comma[field] - 1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, fixes
 from fleettrack.ingest.codecs import decoder, framer
 from fleettrack.ingest.codecs.nmea import bulk, envelope, epoch, fast, identity, sentence
 
 LINE_LIMIT = 4096  # bytes; NMEA says 82, receivers and prefixes do not keep to it
 IDENTITIES_LIMIT = 1024  # whose epochs one connection keeps apart; a gateway has tens
+
+RUN_FROM = 16  # so many sentences are worth columns
+_ADDRESS_END = len("$GPRMC")
 
 _BOM = b"\xef\xbb\xbf"
 _ADDRESS = re.compile(r"[A-Z0-9]{3,12}(?=,|$)|P[A-Z]{3}")  # talker and type, or a maker's own
@@ -31,30 +33,69 @@ class Decoder:
         self._owner = self._settings.tracker  # by setting or login: sentences without an identity are its
         self._current = epoch.Assembler(self._owner, self.counts)  # for sentences without an identity
         self._assemblers = {self._owner: self._current}
+        self._plainly: dict[bytes, epoch.Assembler] = {}  # by what plain sentences begin with, up to their type
 
     @property
     def pending(self) -> int:
         """How many bytes wait for the end of their line."""
         return self._framer.size
 
-    def feed(self, data: bytes, received_ms: int | None = None) -> list[fix.Message]:
+    def feed(self, data: bytes, received_ms: int | None = None) -> fixes.Messages:
         """Return the messages that these bytes complete."""
         if self._settings.reference_ms is None:
             self._reference_ms = received_ms
-        out: list[fix.Message] = []
+        out = fixes.Messages()
         lines = self._framer.feed(data)
-        for line, plain in zip(lines, _plain(lines), strict=True):
-            if isinstance(line, bytes):
-                self._line(line, plain, out)
-            else:
-                out.append(line)
+        if len(lines) < bulk.LINES_FROM:
+            for line in lines:
+                self._line(line, None, out)
+        else:
+            self._many(lines, out)
         if self._settings.datagram:
             out += self.flush()
         return out
 
-    def quiet(self) -> list[fix.Message]:
+    def _many(self, lines: Sequence[bytes | fix.Reject], out: fixes.Messages) -> None:
+        """Decode lines: runs of plain sentences that are an epoch each on columns, what lies between one by one."""
+        plain = bulk.Plain([line if isinstance(line, bytes) else b"" for line in lines])
+        dollars, i = plain.dollars(self._reference_ms), 0
+        while i < len(lines):
+            run = self._run(lines, dollars, i)
+            if len(run) < RUN_FROM:
+                for n in range(i, i + len(run) + 1):
+                    if n < len(lines):
+                        self._line(lines[n], plain.sentence(n), out)
+                i += len(run) + 1
+                continue
+            out.append_run(plain.fixes(i, [assembler.tracker for assembler in run]))
+            for n, assembler in {id(a): (n, a) for n, a in enumerate(run, i)}.values():
+                last = plain.sentence(n)
+                assert last is not None  # no other is in a run
+                assembler.add(last, self._reference_ms, fixes.Messages())  # its fix is out, its trace is left
+            if self._owner is None:
+                self._current = run[-1]
+            i += len(run)
+
+    def _run(self, lines: Sequence[bytes | fix.Reject], dollars: list[int], start: int) -> list[epoch.Assembler]:
+        """Return whose the lines from `start` on are, as long as each is plain and an epoch of its own."""
+        run: list[epoch.Assembler] = []
+        ready: dict[bytes, epoch.Assembler] = {}
+        for n in range(start, len(lines)):
+            if dollars[n] < 1:
+                break
+            head = lines[n][: dollars[n] + _ADDRESS_END]  # type: ignore[index]  # of a reject nothing is said
+            assembler = ready.get(head)
+            if assembler is None:
+                assembler = self._plainly.get(head)
+                if assembler is None or not assembler.ends_with(head[dollars[n] + 1 :].decode()):
+                    break
+                ready[head] = assembler
+            run.append(assembler)
+        return run
+
+    def quiet(self) -> fixes.Messages:
         """Return what need not wait: also a last sentence that is whole but for its line end."""
-        out: list[fix.Message] = []
+        out = fixes.Messages()
         tail = self._framer.tail
         if tail:
             if not envelope.is_whole(tail):
@@ -64,24 +105,30 @@ class Decoder:
             assembler.quiet(self._reference_ms, out)
         return out
 
-    def flush(self) -> list[fix.Message]:
+    def flush(self) -> fixes.Messages:
         """Return what is left, and begin anew."""
-        out: list[fix.Message] = []
+        out = fixes.Messages()
         self._line(self._framer.take(), None, out)
         for assembler in self._assemblers.values():
             assembler.flush(self._reference_ms, out)
         self._forget()
         return out
 
-    def _line(self, line: bytes, plain: sentence.Sentence | None, out: list[fix.Message]) -> None:
+    def _line(self, line: bytes | fix.Reject, plain: sentence.Sentence | None, out: fixes.Messages) -> None:
         """Decode a line; `plain` is the sentence that ends it, where that is known already."""
+        if isinstance(line, fix.Reject):
+            out.append(line)
+            return
         start = line.find(b"$")
         if plain is None and start >= 0:
             plain = fast.parse(line[start:])
         if plain is not None:
             named = identity.prefix(line[:start].decode("latin-1")) if start else self._current.tracker
             if named or not start:
-                self._assembler(named, out).add(plain, self._reference_ms, out)
+                assembler = self._assembler(named, out)
+                assembler.add(plain, self._reference_ms, out)
+                if start and len(self._plainly) < IDENTITIES_LIMIT:
+                    self._plainly[line[: start + _ADDRESS_END]] = assembler
                 return
         line = line.strip(b" \t\0").removeprefix(_BOM)
         if not line or line.startswith((b"#", b"!")):  # comments of recordings, other vessels' positions
@@ -99,14 +146,14 @@ class Decoder:
             self._sentence(piece, named, out)
             named = None
 
-    def _login_line(self, line: bytes, out: list[fix.Message]) -> None:
+    def _login_line(self, line: bytes, out: fixes.Messages) -> None:
         tracker = identity.login_line(line.decode("latin-1"))
         if tracker is None:
             out.append(_unreadable(line, "", self._current.tracker))
         else:
             self._log_in(tracker, out)
 
-    def _sentence(self, piece: bytes, named: str | None, out: list[fix.Message]) -> None:
+    def _sentence(self, piece: bytes, named: str | None, out: fixes.Messages) -> None:
         """Decode one sentence without its `$`; `named` is the identity that stood before it."""
         raw, tracker = b"$" + piece, named or self._current.tracker
         try:
@@ -128,7 +175,7 @@ class Decoder:
             return
         self._assembler(tracker, out).add(parsed, self._reference_ms, out)
 
-    def _assembler(self, tracker: str | None, out: list[fix.Message]) -> epoch.Assembler:
+    def _assembler(self, tracker: str | None, out: fixes.Messages) -> epoch.Assembler:
         """Return the epochs of a tracker; without an owner it speaks for what comes without an identity, too."""
         assembler = self._assemblers.get(tracker)
         if assembler is None:
@@ -136,11 +183,12 @@ class Decoder:
             if len(self._assemblers) > IDENTITIES_LIMIT:
                 oldest = next(t for t in self._assemblers if t != self._current.tracker)
                 self._assemblers.pop(oldest).flush(self._reference_ms, out)
+                self._plainly.clear()
         if self._owner is None:
             self._current = assembler
         return assembler
 
-    def _log_in(self, tracker: str, out: list[fix.Message]) -> None:
+    def _log_in(self, tracker: str, out: fixes.Messages) -> None:
         """Make a tracker the sender of what follows, and of the open epoch when nobody has said who sent that."""
         out.append(fix.Status(tracker=tracker, kind="login"))
         if self._current.tracker is None and tracker not in self._assemblers:
@@ -148,13 +196,6 @@ class Decoder:
             self._current.tracker = tracker
         self._owner = tracker
         self._current = self._assembler(tracker, out)
-
-
-def _plain(lines: Sequence[bytes | fix.Reject]) -> Iterable[sentence.Sentence | None]:
-    """Return for each line the sentence that ends it, as far as that can be told of many at once."""
-    if len(lines) < bulk.LINES_FROM:
-        return itertools.repeat(None, len(lines))
-    return bulk.parse([line if isinstance(line, bytes) else b"" for line in lines])
 
 
 def _unreadable(raw: bytes, detail: str, tracker: str | None) -> fix.Reject:

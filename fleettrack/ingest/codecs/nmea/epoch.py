@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleettrack.domain import fix, units
+from fleettrack.domain import fix, fixes, units
 from fleettrack.ingest.codecs import decoder, quantities
 from fleettrack.ingest.codecs.nmea import sentence
 
@@ -35,7 +35,15 @@ class Assembler:
         self._dated_ms: int | None = None  # the last moment whose date is known
         self._void_second: int | None = None  # the last one declared void, if it was the last one
 
-    def add(self, s: sentence.Sentence, reference_ms: int | None, out: list[fix.Message]) -> None:
+    def ends_with(self, address: str) -> bool:
+        """Say whether the next sentence of this address, an RMC, is an epoch of its own, complete as it comes.
+
+        Then so is the one after it, and of any number of them only the last one leaves a trace here.
+        """
+        done = self._done
+        return self._open is None and address == self._end.learned and done is not None and address in done.addresses
+
+    def add(self, s: sentence.Sentence, reference_ms: int | None, out: fixes.Messages) -> None:
         """Take a sentence; append what it completes: the epoch before it, its own, or both."""
         if s.kind == "ZDA" and s.day is not None and s.time_ms is not None:
             self._dated_ms = s.day * units.DAY_MS + s.time_ms
@@ -58,12 +66,12 @@ class Assembler:
             epoch.ended_early = True
             self._complete(epoch, reference_ms, out)
 
-    def quiet(self, reference_ms: int | None, out: list[fix.Message]) -> None:
+    def quiet(self, reference_ms: int | None, out: fixes.Messages) -> None:
         """Complete the open epoch, unless the better half of it is still to be expected."""
         if self._open is not None and self._may_be_whole(self._open):
             self._complete(self._open, reference_ms, out)
 
-    def flush(self, reference_ms: int | None, out: list[fix.Message]) -> None:
+    def flush(self, reference_ms: int | None, out: fixes.Messages) -> None:
         """Complete the open epoch: nothing comes any more."""
         if self._open is not None:
             self._complete(self._open, reference_ms, out)
@@ -75,7 +83,7 @@ class Assembler:
         """
         return "RMC" in epoch.best or not (self._rmc_before or self._dated_ms is None)
 
-    def _complete(self, epoch: _Epoch, reference_ms: int | None, out: list[fix.Message]) -> None:
+    def _complete(self, epoch: _Epoch, reference_ms: int | None, out: fixes.Messages) -> None:
         chief = epoch.best.get("RMC") or next(epoch.best[kind] for kind in _WITHOUT_RMC if kind in epoch.best)
         valid = not self._is_void_second(chief) and chief.valid
         self._open, self._done, self._rmc_before = None, epoch, chief.kind == "RMC"
