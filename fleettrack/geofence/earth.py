@@ -17,6 +17,7 @@ from fleettrack.domain import fix
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Point = tuple[float, float, float]
 Bools = npt.NDArray[np.bool_]
 
 SEMI_MAJOR_M = 6_378_137.0  # WGS 84
@@ -45,7 +46,7 @@ def chord(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.sqrt(dx * dx + dy * dy + dz * dz))
 
 
-def apart(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:
+def apart(a: Point, b: Point) -> float:
     """Return the chord of two points, to the last bit as `chord` does."""
     dx, dy, dz = a[0] - b[0], a[1] - b[1], a[2] - b[2]
     return math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -53,10 +54,10 @@ def apart(a: tuple[float, float, float], b: tuple[float, float, float]) -> float
 
 def metres(a: tuple[int, int, int], b: tuple[int, int, int]) -> float:
     """Return the chord between two fixes given by their keys (time_ms, lat_e7, lon_e7)."""
-    return apart(_point(a[1], a[2]), _point(b[1], b[2]))
+    return apart(point(a[1], a[2]), point(b[1], b[2]))
 
 
-def _point(lat_e7: int, lon_e7: int) -> tuple[float, float, float]:
+def point(lat_e7: int, lon_e7: int) -> Point:
     """Return earth-centred coordinates of one point: for so few, columns cost ten times as much."""
     lat, lon = math.radians(lat_e7 / fix.E7), math.radians(lon_e7 / fix.E7)
     sin_lat, cos_lat = math.sin(lat), math.cos(lat)
@@ -93,4 +94,17 @@ class Frames:
         radius = self.radius[which]
         arc = 2 * radius * np.arcsin(np.minimum(straight / (2 * radius), 1.0))
         scale = np.divide(arc, across, out=np.ones_like(arc), where=across > 0)
+        return east * scale, north * scale
+
+    def project_one(self, point: Point, which: int) -> tuple[float, float]:
+        """Do the same for one point."""
+        delta = [p - o for p, o in zip(point, self.origin[:, which].tolist(), strict=True)]
+        east, north = (
+            sum(d * axis for d, axis in zip(delta, axes[:, which].tolist(), strict=True))
+            for axes in (self.east, self.north)
+        )
+        straight, across = math.hypot(*delta), math.hypot(east, north)
+        radius = float(self.radius[which])
+        arc = 2 * radius * math.asin(min(straight / (2 * radius), 1.0))
+        scale = arc / across if across > 0 else 1.0
         return east * scale, north * scale

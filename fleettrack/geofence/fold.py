@@ -16,8 +16,10 @@ import numpy as np
 
 from fleettrack.geofence import earth, intake, passing, place, rules, state, track
 from fleettrack.geofence.index import FenceIndex
-from fleettrack.geofence.state import EMPTY, Good, Machine, TrackerState
+from fleettrack.geofence.state import EMPTY, Good, Machine, Phase, TrackerState
 from fleettrack.geofence.visit import Visit
+
+OUTSIDE, SEVERAL = -1, -2  # instead of the number of the one fence
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -64,6 +66,7 @@ class _Batch:
     def __init__(self, rows: intake.Intake, before: list[TrackerState], index: FenceIndex) -> None:
         self.rows, self.before, self.index = rows, before, index
         self.start: list[int] = rows.start.tolist()
+        self.time_ms: list[int] = rows.time_ms.tolist()
         self.last = np.maximum.accumulate(np.where(rows.believed, np.arange(len(rows.time_ms)), 0))
         since = np.where(rows.before >= 0, rows.time_ms[rows.before], rows.time_ms - rules.GAP_MAX_MS - 1)
         counted = rows.believed & (rows.time_ms - since <= rules.GAP_MAX_MS)
@@ -71,21 +74,33 @@ class _Batch:
         self.gaps_until: list[int] = np.cumsum(counted).tolist()
         next_hour = rows.time_ms // rules.CHECKPOINT_MS != since // rules.CHECKPOINT_MS
         self.hourly = np.flatnonzero(rows.believed & (rows.before >= 0) & next_hour).tolist()
-        self.near_row, self.near_fence, self.near_m, self.inside = self._near()
+        self.near_row, self.near_fence, self.near_m, self.sole = self._near()
+        other = np.append(True, self.sole[1:] != self.sole[:-1])
+        other[rows.start[:-1]] = True
+        self.turns: list[int] = [*np.flatnonzero(other).tolist(), len(other)]
+        self.within: list[int] = self.sole.tolist()
 
-    def _near(self) -> tuple[list[int], list[int], list[float], list[int]]:
-        """Return the pairs of new believed rows and fences within the margin, and the rows inside of any in force."""
+    def _near(self) -> tuple[list[int], list[int], list[float], earth.Ints]:
+        """Return the pairs of new believed rows and fences within the margin; and of each row the fence it is inside.
+
+        Of fences in force: OUTSIDE all of them, or inside SEVERAL.
+        """
         rows, index = self.rows, self.index
         new = np.flatnonzero(rows.believed & (rows.source >= 0))
         point, fence = index.pairs(rows.lat_e7[new], rows.lon_e7[new])
         row = new[point]
         metres = index.distances(rows.xyz[:, row], fence)
         in_force = (index.valid_from[fence] <= rows.time_ms[row]) & (rows.time_ms[row] < index.valid_to[fence])
-        return row.tolist(), fence.tolist(), metres.tolist(), np.unique(row[in_force & (metres <= 0)]).tolist()
+        inside = np.flatnonzero(in_force & (metres <= 0))
+        sole = np.full(len(rows.time_ms), OUTSIDE, dtype=np.int64)
+        sole[row[inside]] = fence[inside]
+        sole[np.bincount(row[inside], minlength=len(sole)) > 1] = SEVERAL
+        return row.tolist(), fence.tolist(), metres.tolist(), sole
 
     def run(self) -> tuple[dict[int, list[Visit]], list[Checkpoint], dict[int, TrackerState]]:
         """Fold every tracker: those inside no fence by columns only, the others also fix by fix."""
-        walked = {bisect.bisect_right(self.start, row) - 1 for row in self.inside}
+        inside = np.flatnonzero(self.sole != OUTSIDE)
+        walked = set((np.searchsorted(self.rows.start, inside, side="right") - 1).tolist())
         walked.update(k for k, before in enumerate(self.before) if before.machines)
         changed: dict[int, list[Visit]] = {}
         kept: list[tuple[int, tuple[Machine, ...]]] = []
@@ -130,13 +145,22 @@ class _Batch:
         at = {machine.place_id: machine.copy() for machine in self.before[k].machines}
         goods: list[Good] = rows.goods(slice(begin, end))
         before, believed = rows.before[begin:end].tolist(), rows.believed[begin:end].tolist()
-        hourly = set(self.hourly[bisect.bisect_left(self.hourly, begin) : bisect.bisect_left(self.hourly, end)])
         changed: dict[tuple[int, int], Visit] = {}
         kept: list[tuple[int, tuple[Machine, ...]]] = []
-        for row in range(begin + bool(rows.known[k]), end):
-            if not believed[row - begin] or not (at or self._inside(row)):
-                if row in hourly:
+        row = begin + bool(rows.known[k])
+        while row < end:
+            hourly = self._next(self.hourly, row)
+            stop = self._undisturbed(at, row, hourly)
+            if stop > row:
+                for machine in at.values():
+                    if machine.phase is Phase.IN:
+                        machine.last_in = goods[stop - 1 - begin].spot
+                row = stop
+                continue
+            if not believed[row - begin] or not (at or self.within[row] != OUTSIDE):
+                if row == hourly:
                     kept.append((row, ()))
+                row += 1
                 continue
             phases = {place_id: machine.phase for place_id, machine in at.items()}
             prior = before[row - begin]
@@ -151,13 +175,37 @@ class _Batch:
             for visit in told:
                 changed.pop(visit.key, None)
                 changed[visit.key] = visit
-            if row in hourly or phases != {place_id: machine.phase for place_id, machine in at.items()}:
+            if row == hourly or phases != {place_id: machine.phase for place_id, machine in at.items()}:
                 kept.append((row, _frozen(at)))
+            row += 1
         return list(changed.values()), kept, _frozen(at)
 
-    def _inside(self, row: int) -> bool:
-        i = bisect.bisect_left(self.inside, row)
-        return i < len(self.inside) and self.inside[i] == row
+    def _undisturbed(self, at: dict[int, Machine], row: int, hourly: int) -> int:
+        """Return the first row from here on that may do more than prolong a stay, or pass while a place is left behind.
+
+        The rows before it are inside the one fence of the stay, or outside all; each stay's `last_in` is the last.
+        """
+        within, stop = self.within[row], min(self._next(self.turns, row + 1), hourly)
+        stay = None
+        for machine in at.values():
+            if machine.phase is Phase.IN and stay is None:
+                stay = machine
+            elif machine.phase is Phase.GONE and not machine.still and machine.visit and machine.visit.exit_ms:
+                terms = self.index.terms[self.index.number[machine.fence]]
+                forgotten_ms = machine.visit.exit_ms + terms.merges_ms(False)
+                stop = bisect.bisect_left(self.time_ms, forgotten_ms, lo=row, hi=stop)
+            else:
+                return row
+        if within == OUTSIDE:
+            return row if stay else stop
+        fence = self.index.fences[within] if within != SEVERAL else None
+        settled = stay and fence and fence.valid_to_ms is None and stay.pinned == (fence.id,)
+        return stop if settled else row
+
+    def _next(self, rows: list[int], row: int) -> int:
+        """Return the first of these rows that is not before a row; where there is none, one beyond all."""
+        i = bisect.bisect_left(rows, row)
+        return rows[i] if i < len(rows) else len(self.within)
 
     def _near_to(self, row: int) -> list[place.Near]:
         low = bisect.bisect_left(self.near_row, row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -113,9 +114,18 @@ class FenceIndex:
 
     def nearest(self, fences: Iterable[int], lat_e7: int, lon_e7: int) -> float:
         """Return the signed distance in metres of one point from the nearest of these fences; infinite from none."""
-        which = np.fromiter(fences, dtype=np.int64)
-        point = earth.ecef(np.array([lat_e7]), np.array([lon_e7]))
-        return float(np.min(self.distances(np.repeat(point, len(which), axis=1), which), initial=np.inf))
+        point = earth.point(lat_e7, lon_e7)
+        return min((self._distance(point, number) for number in fences), default=math.inf)
+
+    def _distance(self, point: earth.Point, fence: int) -> float:
+        """Return what `distances` does of one point: asked for at each entry, where columns cost ten times as much."""
+        east, north = self._frames.project_one(point, fence)
+        distance = math.hypot(east, north)
+        if self._planar[fence]:
+            distance = float(shapely.distance(self._edges[fence], shapely.Point(east, north)))
+            if self._is_area[fence] and shapely.intersects_xy(self._solids[fence], east, north):
+                distance = -distance
+        return distance - float(self._inset[fence])
 
     def in_force(self, place_id: int, time_ms: int) -> tuple[int, ...]:
         """Return the numbers of a place's fences at a time."""

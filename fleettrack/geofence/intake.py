@@ -19,8 +19,6 @@ from fleettrack.geofence.state import EMPTY, Good, TrackerState
 
 NEVER_MS = np.iinfo(np.int64).min
 
-Xyz = tuple[float, float, float]
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Raw:
@@ -31,10 +29,10 @@ class Raw:
     lon_e7: int
     accuracy_dm: int
     speed_cms: int
-    xyz: Xyz
+    xyz: earth.Point
 
 
-def judge(raw: Raw, last: Good | None, last_xyz: Xyz | None) -> tuple[Good, int]:
+def judge(raw: Raw, last: Good | None, last_xyz: earth.Point | None) -> tuple[Good, int]:
     """Return a fix as it would be believed, and the flag that speaks against it (or 0)."""
     if last is None or last_xyz is None:
         return Good(raw.time_ms, raw.lat_e7, raw.lon_e7, raw.accuracy_dm, raw.speed_cms, raw.speed_cms), 0
@@ -75,7 +73,7 @@ class Intake:
     doubted: earth.Ints  # not believed in a row, this one included
     flags: earth.Ints  # per row of the caller's track: what its neighbours say of it
 
-    def good(self, row: int) -> tuple[Good, Xyz]:
+    def good(self, row: int) -> tuple[Good, earth.Point]:
         """Return one row as a fix, and where it is."""
         x, y, z = self.xyz[:, row].tolist()
         return self.goods(slice(row, row + 1))[0], (x, y, z)

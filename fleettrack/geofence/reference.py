@@ -62,6 +62,6 @@ def _in_order(one: track.Track) -> list[intake.Raw]:
     return [intake.Raw(t, lat, lon, acc, speed, _xyz(lat, lon)) for t, _, acc, lat, lon, speed in usable]
 
 
-def _xyz(lat_e7: int, lon_e7: int) -> intake.Xyz:
+def _xyz(lat_e7: int, lon_e7: int) -> earth.Point:
     x, y, z = earth.ecef(np.array([lat_e7]), np.array([lon_e7]))[:, 0].tolist()
     return x, y, z

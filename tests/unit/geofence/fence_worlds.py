@@ -59,7 +59,11 @@ def index_at(centre: tuple[float, float], versions: tuple[int, int, int]) -> Fen
     )
 
 
-SPOTS = ((0, 0), (350, 0), (600, 400), (-300, 400), (0, 2500), (-500, -200), (0, -600), (170, 20), (9000, 0), (0, 1100))
+# At the first one lies inside two places, at the last one outside of one of these two.
+SPOTS = (
+    *((0, 0), (350, 0), (600, 400), (-300, 400), (0, 2500), (-500, -200), (0, -600), (170, 20), (9000, 0), (0, 1100)),
+    (60, 250),
+)
 
 legs = st.lists(
     st.tuples(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fence_worlds
 import numpy as np
 import pyproj
 import pytest
@@ -43,6 +44,18 @@ def distance(shape: shapes.Shape, lat: float, lon: float) -> float:
 def test_a_circle_is_metres_on_the_ground(spot: tuple[float, float], bearing: float, off: float, radius: float) -> None:
     circle = shapes.Circle(lat=spot[0], lon=spot[1], radius_m=radius)
     assert distance(circle, *away(*spot, bearing, off)) == pytest.approx(off - radius, abs=0.05)
+
+
+@given(st.sampled_from(fence_worlds.CENTRES), st.floats(-3000, 3000), st.floats(-3000, 3000), st.integers(1, 9))
+def test_one_point_is_as_far_off_as_among_many(
+    centre: tuple[float, float], east_m: float, north_m: float, fences: int
+) -> None:
+    index = fence_worlds.index_at(centre, (0, 90, 0))
+    lat_e7, lon_e7 = (fix.to_e7(degrees) for degrees in fence_worlds.offset(centre, east_m, north_m))
+    points = np.repeat(earth.ecef(np.array([lat_e7]), np.array([lon_e7])), fences, axis=1)
+    expected = np.min(index.distances(points, np.arange(fences)))
+    assert index.nearest(range(fences), lat_e7, lon_e7) == pytest.approx(expected, abs=1e-6)
+    assert index.nearest([], lat_e7, lon_e7) == float("inf")
 
 
 @given(st.sampled_from(SPOTS), bearings, st.floats(1, 2400), st.floats(-2000, 2000), st.floats(5, 300))
