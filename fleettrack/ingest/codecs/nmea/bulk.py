@@ -23,6 +23,8 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 _COMMAS = range(11, 14)  # in a sentence: the mode and the navigational status came with later versions
+_ZERO = np.uint8(ord("0"))
+_MAGNETIC_MOST = 8  # characters of a magnetic variation
 _WHOLE, _FRACTION = 3, 9  # most digits of a number before and behind its point
 _PADDING = bytes(16)  # so that looking a little beyond the first and last line finds nothing
 
@@ -40,7 +42,6 @@ def _among(letters: bytes) -> Bools:
 _LETTERS = _among(bytes(range(65, 91)))
 _TALKERS = _LETTERS & ~_among(b"P")  # P begins the makers' own sentences
 _MODES = _among(b"ADEFPR")
-_DIGITS = _among(b"0123456789")
 _MAGNETIC = _among(b"0123456789.")
 
 
@@ -121,7 +122,7 @@ def _cut(lines: Sequence[bytes]) -> tuple[Ints, Ints, Ints, Ints, Ints, Bytes]:
     rows, begin, end, start, comma, count = (v[fit] for v in (rows, begin, end, start, comma, count))
     stops = np.minimum(comma[:, None] + np.arange(_COMMAS.stop - 1), len(commas) - 1)
     fields = np.where(np.arange(_COMMAS.stop - 1) < count[:, None], commas[stops], end[:, None] - 3)
-    return rows, begin, end, start, fields.T, text
+    return rows, begin, end, start, np.ascontiguousarray(fields.T), text
 
 
 class _Rmc:
@@ -129,7 +130,6 @@ class _Rmc:
 
     def __init__(self, text: Bytes, begin: Ints, comma: Ints, end: Ints) -> None:
         self._text, self._comma, self._star = text, comma, end - 3
-        self._digits = np.append(0, np.cumsum(_DIGITS[text]))
         self.talker = text[begin + 1] * np.int64(256) + text[begin + 2]
         head = _TALKERS[text[begin + 1]] & _LETTERS[text[begin + 2]] & (comma[0] == begin + 6)
         for i, letter in enumerate(b"RMC"):
@@ -150,22 +150,26 @@ class _Rmc:
     def _width(self, field: int) -> Ints:
         return np.asarray(self._comma[field + 1] - self._comma[field] - 1)
 
-    def _are_digits(self, start: Ints, end: Ints) -> Bools:
-        return np.asarray(self._digits[end] - self._digits[start] == end - start)
+    def _digit(self, at: Ints, there: Bools | None = None) -> Bytes:
+        """Return the digits at these places, where there is one to be; a line with anything else there is not sound."""
+        digit = self._text[at] - _ZERO
+        wrong = digit > 9
+        self.sound &= ~wrong if there is None else ~(wrong & there)
+        return digit if there is None else np.where(there, digit, np.uint8(0))
 
     def _int(self, start: Ints, width: int) -> Ints:
         """Return the numbers that so many digits from `start` on spell."""
         number = np.zeros(len(start), np.int64)
         for i in range(width):
-            number = number * 10 + self._text[start + i] - ord("0")
+            number = number * 10 + self._digit(start + i)
         return number
 
     def _fraction(self, start: Ints, end: Ints) -> Ints:
         """Return the digits from `start` to `end` as so many 1e-9."""
-        number, width = np.zeros(len(start), np.int64), int(np.max(end - start, initial=0))
-        for i in range(min(width, _FRACTION)):
-            number = number * 10 + np.where(start + i < end, self._text[start + i] - np.int64(ord("0")), 0)
-        return np.asarray(number * 10 ** (_FRACTION - min(width, _FRACTION)))
+        number, width = np.zeros(len(start), np.int64), min(int(np.max(end - start, initial=0)), _FRACTION)
+        for i in range(width):
+            number = number * 10 + self._digit(start + i, start + i < end)
+        return np.asarray(number * 10 ** (_FRACTION - width))
 
     def _sealed(self, begin: Ints) -> Bools:
         """Say where the checksum is right."""
@@ -179,9 +183,7 @@ class _Rmc:
         """Read hhmmss, with up to three decimals."""
         at, width = self._comma[0] + 1, self._width(0)
         point = np.minimum(at + 6, self._comma[1])
-        self.sound &= self._are_digits(at, at + 6)
-        pointed = (self._text[point] == ord(".")) & (width >= 8) & (width <= 10)
-        self.sound &= (width == 6) | (pointed & self._are_digits(point + 1, self._comma[1]))
+        self.sound &= (width == 6) | ((self._text[point] == ord(".")) & (width >= 8) & (width <= 10))
         hours, minutes, seconds = (self._int(at + i, 2) for i in (0, 2, 4))
         self.sound &= (hours < 24) & (minutes < 60) & (seconds < 60)
         thousandths = self._fraction(np.minimum(point + 1, self._comma[1]), self._comma[1]) // 10**6
@@ -190,7 +192,7 @@ class _Rmc:
     def _day(self) -> Ints:
         """Read ddmmyy."""
         at = self._comma[8] + 1
-        self.sound &= (self._width(8) == 6) & self._are_digits(at, at + 6)
+        self.sound &= self._width(8) == 6
         dates, which = np.unique(self._int(at, 6), return_inverse=True)
         days = [values.day(f"{date:06d}") if 0 <= date < 10**6 else None for date in dates.tolist()]
         self.sound &= np.array([day is not None for day in days], bool)[which]
@@ -201,7 +203,6 @@ class _Rmc:
         at, point, end = self._comma[field] + 1, self._comma[field] + 3 + width, self._comma[field + 1]
         decimals, letter = end - point - 1, self._text[self._comma[field + 1] + 1]
         self.sound &= (decimals >= 1) & (decimals <= _FRACTION) & (self._text[point] == ord("."))
-        self.sound &= self._are_digits(at, point) & self._are_digits(point + 1, end)
         self.sound &= (self._width(field + 1) == 1) & ((letter == letters[0]) | (letter == letters[1]))
         degrees, minutes = self._int(at, width), self._int(at + width, 2)
         self.sound &= (degrees <= most) & (minutes < 60)
@@ -217,19 +218,20 @@ class _Rmc:
         tail = np.minimum(point + 1, end)
         whole = point - at
         fits = (whole >= 1) & (whole <= _WHOLE) & (end - tail <= _FRACTION)
-        fits &= self._are_digits(at, point) & self._are_digits(tail, end)
         self.sound &= fits | (end == at)
         number = np.zeros(len(at), np.int64)
         for i in range(_WHOLE, 0, -1):
-            number = number * 10 + np.where(i <= whole, self._text[point - i] - np.int64(ord("0")), 0)
+            number = number * 10 + self._digit(point - i, i <= whole)
         exact = number * 10**_FRACTION + self._fraction(tail, end)  # a quotient of whole numbers is rounded once
         return np.where(end == at, np.nan, np.where(fits, exact, 0) / 10**_FRACTION)
 
     def _rest(self) -> None:
         """Judge what is not used: magnetic variation, mode and navigational status."""
         text, comma, star = self._text, self._comma, self._star
-        magnetic = np.append(0, np.cumsum(_MAGNETIC[text]))
-        self.sound &= magnetic[comma[10]] - magnetic[comma[9] + 1] == comma[10] - comma[9] - 1
+        magnetic = self._width(9)
+        self.sound &= magnetic <= _MAGNETIC_MOST
+        for i in range(min(int(np.max(magnetic, initial=0)), _MAGNETIC_MOST)):
+            self.sound &= (i >= magnetic) | _MAGNETIC[text[comma[9] + 1 + i]]
         way = comma[11] - comma[10] - 1
         self.sound &= (way == 0) | (
             (way == 1) & ((text[comma[10] + 1] == ord("E")) | (text[comma[10] + 1] == ord("W")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -68,7 +69,7 @@ class Decoder:
                 i += len(run) + 1
                 continue
             out.append_run(plain.fixes(i, [assembler.tracker for assembler in run]))
-            for n, assembler in {id(a): (n, a) for n, a in enumerate(run, i)}.values():
+            for assembler, n in dict(zip(run, itertools.count(i), strict=False)).items():
                 last = plain.sentence(n)
                 assert last is not None  # no other is in a run
                 assembler.add(last, self._reference_ms, fixes.Messages())  # its fix is out, its trace is left
