@@ -302,7 +302,7 @@ def _spans(visits: Sequence[folded.Visit]) -> dict[str, arrays.Array]:
 async def near_place(
     connection: database.Connection, place_id: int, since_ms: int, box: tuple[float, float, float, float]
 ) -> list[int]:
-    """Return trackers with an open visit at a place, or fixes in a west, south, east, north box, since a time."""
+    """Return trackers at a place, or with fixes in a west, south, east, north box around it, since a time."""
     west, south, east, north = (fix.to_e7(degrees) for degrees in box)
     rows = await _fetch(
         connection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -61,9 +62,11 @@ class Folder:
 
         `held` are the states of its trackers; `foreseen` is the fold of just these columns, where it is known.
         """
-        again = late(seen.columns, seen.again_from, held)
+        again = late(seen.columns, seen.again_from, held, index)
         starts, fixes = await self._starts(connection, seen, held, again)
         result = visit_fold.advance(starts, fixes, index) if foreseen is None else foreseen
+        # Where nothing that could decide came after the checkpoint, its state stands, and the clock goes on from it.
+        result = dataclasses.replace(result, states={t: starts[t] for t in again if t in starts} | result.states)
         steps = await self._steps(connection, result, starts, held, again, index)
         changes = await self._changes(connection, steps, again, held, seen.history)
         await visits.save_changes(connection, changes)
@@ -235,12 +238,14 @@ def foresee(
     held: Mapping[int, visits.State], columns: positions.Columns, index: FenceIndex
 ) -> visit_fold.FoldResult | None:
     """Return the fold of these rows if all of them are new; None where one comes late, and may be known."""
-    if late(columns, {}, held):
+    if late(columns, {}, held, index):
         return None
     return visit_fold.advance({t: s.fold for t, s in held.items()}, _track(columns), index)
 
 
-def late(columns: positions.Columns, again_from: Mapping[int, int], held: Mapping[int, visits.State]) -> dict[int, int]:
+def late(
+    columns: positions.Columns, again_from: Mapping[int, int], held: Mapping[int, visits.State], index: FenceIndex
+) -> dict[int, int]:
     """Return the trackers to be folded again, each from the earliest time at which something changed."""
     again = dict(again_from)
     ids, times = columns.tracker_id, columns.fix_time
@@ -248,10 +253,23 @@ def late(columns: positions.Columns, again_from: Mapping[int, int], held: Mappin
         order = np.lexsort((times, ids))
         first = order[np.r_[True, ids[order][1:] != ids[order][:-1]]]
         for t, ms in zip(ids[first].tolist(), times[first].tolist(), strict=True):
-            newest = held[t].fold.newest_ms if t in held else None
-            if newest is not None and ms <= newest:
+            if t in held and _is_decided(held[t], ms, index):
                 again[t] = min(ms, again.get(t, ms))
     return again
+
+
+def _is_decided(known: visits.State, ms: int, index: FenceIndex) -> bool:
+    """Say whether something is decided that a fix of this time comes before: by a fix, or by the clock.
+
+    What the clock told of a silence is in the visits and not in the state: going on from there would not take it back.
+    """
+    newest_ms, settled_ms = known.fold.newest_ms, known.settled_ms
+    if newest_ms is not None and ms <= newest_ms:
+        return True
+    if settled_ms is None or settled_ms <= ms:
+        return False
+    due_ms = clock.due_ms(known.fold, index, ms)
+    return due_ms is not None and due_ms <= settled_ms
 
 
 def _beyond_bound(from_ms: int, held: Mapping[int, visits.State], tracker_id: int) -> bool:

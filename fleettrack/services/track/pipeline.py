@@ -112,7 +112,7 @@ class Pipeline:
             seen = _seen(columns, known, changed, frozenset(batch.history))
             changes = await self._folder.fold(connection, seen, held, index, None if known else foreseen)
             concerned = await self._custody.concerned(connection, changes)
-            late = folding.late(seen.columns, seen.again_from, held)
+            late = folding.late(seen.columns, seen.again_from, held, index)
             concerned |= await self._custody.watched(connection, seen.columns, late, index)
         if batch.held:
             await trackers.hold(connection, batch.held)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ground
 
 from fleettrack.domain import units
+from fleettrack.services import places, planning
 from fleettrack.storage import visits
 
 
@@ -28,3 +29,17 @@ async def test_who_was_near_a_fence_since_it_holds_is_found(database_url: str) -
             assert await near(now[0].time_ms) == [1]
             assert await near(now[0].time_ms + units.DAY_MS) == []
             assert await near(0, elsewhere) == []
+
+
+async def test_who_came_back_to_a_fence_and_was_heard_no_more_is_found_when_it_ends(database_url: str) -> None:
+    """Coming back soon is the same visit if it arrives: until then nothing is told of it."""
+    ground.set_up(database_url, ["T1"])
+    lat, lon = ground.PLACES["A"]
+    stop = [ground.at("T1", ground.T0 + 60_000 * minute, lat, lon, 0.0) for minute in range(4)]
+    away, back = (ground.at("T1", ground.T0 + 60_000 * m, lat + north, lon, 20.0) for m, north in ((4, 0.01), (5, 0.0)))
+    moment = units.utc(ground.T0 + units.DAY_MS)
+    async with ground.running(database_url) as world:
+        await world.feed([*stop, away, back], back.time_ms)
+        await places.delete_fence(planning.Planner(world.db, world.line), 1, at=moment, now=moment)
+        await world.line.tick(ground.T0 + 2 * units.DAY_MS)
+        assert [(visit[5], visit[6]) for visit in world.visits()] == [(units.utc(away.time_ms), "a"), (moment, None)]

@@ -11,9 +11,11 @@ import ground
 import hypothesis
 import msgspec
 import psycopg
+import pytest
 from hypothesis import strategies as st
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
+from fleettrack.services import places, planning
 from fleettrack.services.track import delivery
 from fleettrack.storage import ledger
 
@@ -39,12 +41,19 @@ async def test_a_day_in_order_moves_custody(database_url: str) -> None:
 Parcels = Sequence[tuple[list[fix.Fix], int, delivery.Protocol]]
 
 
-async def tell(url: str, parcels: Parcels, end_ms: int) -> tuple[object, object, object]:
-    """Feed parcels of (fixes, receive time, protocol); return what is known in the end."""
+async def tell(
+    url: str, parcels: Parcels, end_ms: int, *, asking: bool = False
+) -> tuple[object, list[tuple[object, ...]], object]:
+    """Feed parcels of (fixes, receive time, protocol); return what is known in the end.
+
+    `asking`: after each of them the clock decides as if nothing came any more.
+    """
     ground.set_up(url, TRACKERS)
     async with ground.running(url) as world:
         for fixes, received_ms, protocol in parcels:
             await world.feed(fixes, received_ms, protocol=protocol, history=True)
+            if asking:
+                await world.line.tick(end_ms)
         await world.line.tick(end_ms)
         return world.positions(), world.visits(), world.custody()
 
@@ -79,7 +88,7 @@ def test_any_order_batching_and_repetition_end_the_same(template: dict[str, str]
     mixed = [([f], received, protocol[f]) for f in shuffled]
     newest_first = parcels(sorted(fixes, key=lambda f: -f.time_ms))
     with databases.fresh(template) as a, databases.fresh(template) as b:
-        expected = asyncio.run(tell(a, by_one, end_ms))
+        expected = asyncio.run(tell(a, by_one, end_ms, asking=True))
         assert asyncio.run(tell(b, mixed, end_ms)) == expected
     with databases.fresh(template) as c:
         found = asyncio.run(tell(c, newest_first, end_ms))
@@ -134,6 +143,53 @@ async def test_a_stay_that_began_before_the_checkpoint_is_told_once(database_url
         for f in (outlier, entered, later):
             await world.feed([f], outlier.time_ms)
         assert [visit[6] for visit in world.visits()] == ["d"]
+
+
+STOPPED = [(0, 0, 0), (60, 0, 0), (150, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        pytest.param([*STOPPED, (210, 300, 5), (270, 0, 5)], [("a", "is there")], id="outside for a moment"),
+        pytest.param([(0, 0, 0), (10, 100, 10)], [(None, "is there")], id="not standing for long"),
+        pytest.param(
+            [*STOPPED, (210, 1_000, 25), (240, 0, 0), (270, 1_000, 25), (330, 2_500, 25)],
+            [("a", "left"), (None, "left")],
+            id="back for a moment",
+        ),
+    ],
+)
+async def test_what_the_clock_decided_is_taken_back_by_fixes_from_before_it(
+    template: dict[str, str], way: list[tuple[int, int, int]], told: list[tuple[str | None, str]]
+) -> None:
+    """The way is of (seconds, metres north of A, m/s); each fix comes long after its silence was judged."""
+    lat, lon = ground.PLACES["A"]
+    end_ms = ground.T0 + CLOSING_MS
+    fixes = [ground.at("T1", ground.T0 + 1000 * s, lat + m / 111_200, lon, mps) for s, m, mps in way]
+    parcels = [([f], end_ms, delivery.Protocol.NMEA) for f in fixes]
+    with databases.fresh(template) as a, databases.fresh(template) as b:
+        expected = await tell(a, parcels, end_ms)
+        assert await tell(b, parcels, end_ms, asking=True) == expected
+    assert [(visit[6], "left" if visit[5] else "is there") for visit in expected[1]] == told
+
+
+async def test_what_the_clock_decided_stands_and_goes_on_where_no_fix_says_otherwise(database_url: str) -> None:
+    ground.set_up(database_url, ["T1"])
+    there = ground.at("T1", ground.T0, *ground.PLACES["A"], 0.0)
+    nowhere = ground.at("T1", ground.T0 + 30_000, 0.0, 0.0, 0.0)
+    async with ground.running(database_url) as world:
+        await world.feed([there], ground.T0)
+        await world.line.tick(ground.T0 + CLOSING_MS)
+        arrived = world.visits()
+        assert [visit[6] for visit in arrived] == ["d"]
+        await world.feed([nowhere], ground.T0 + CLOSING_MS)
+        assert world.visits() == arrived
+        editor, moment = planning.Planner(world.db, world.line), units.utc(ground.T0 + 2 * CLOSING_MS)
+        await places.delete_fence(editor, 1, at=moment, now=moment)
+        assert world.visits() == arrived
+        await world.line.tick(ground.T0 + 3 * CLOSING_MS)
+        assert [visit[5:7] for visit in world.visits()] == [(moment, "d")]
 
 
 async def test_nothing_is_told_as_settled_while_a_visit_of_that_time_may_still_appear(database_url: str) -> None:

@@ -122,7 +122,8 @@ SELECT version, geofence_id, place_id, shape, rules, valid
 FROM geofence_version WHERE upper_inf(recorded) ORDER BY version
 
 -- :name near_place
--- Trackers with a visit at a place that is open or changed since a time, or with fixes within a box since then.
+-- Trackers with a visit at a place that is open or changed since a time, or with fixes within a box since then; and who
+-- left the place and was heard last within the box: it may be back, which is not told until it arrives or leaves.
 SELECT DISTINCT tracker_id FROM visit v
 WHERE place_id = %(place)s::bigint AND NOT retracted AND (
     last_change >= %(since)s::timestamptz
@@ -134,6 +135,10 @@ WHERE newest_time >= %(since)s::timestamptz AND EXISTS (
     SELECT 1 FROM position p
     WHERE p.tracker_id = s.tracker_id AND fix_time >= %(since)s::timestamptz
         AND lat_e7 BETWEEN %(south)s::int AND %(north)s::int AND lon_e7 BETWEEN %(west)s::int AND %(east)s::int)
+UNION
+SELECT tracker_id FROM tracker_state s
+WHERE lat_e7 BETWEEN %(south)s::int AND %(north)s::int AND lon_e7 BETWEEN %(west)s::int AND %(east)s::int AND EXISTS (
+    SELECT 1 FROM visit v WHERE v.tracker_id = s.tracker_id AND v.place_id = %(place)s::bigint AND NOT v.retracted)
 
 -- :name staying_since
 -- Trackers heard after a time that were at a place then or later.
