@@ -1,7 +1,6 @@
 """Gathers deliveries while a batch is under way, and sends them on together: the load makes the batches.
 
-Where the load fills the next one meanwhile, it sets out at once, and gets as far as deciding: so that the database has
-something to do while we compute, and the other way round.
+Where the load fills the next one meanwhile, it sets out at once, and gets as far as deciding (see turns).
 """
 
 from __future__ import annotations
@@ -13,21 +12,21 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from fleettrack.domain import errors
-from fleettrack.services.track import delivery
+from fleettrack.services.track import delivery, turns
 
 BATCH_MESSAGES = 20_000  # under full load about half a second; what a batch costs by itself hardly counts then
 BATCH_AGE_S = 0.005  # how long a lone ping waits for company
 QUEUE_MESSAGES = 50_000  # one or two seconds of full load; beyond it senders are told to wait
-UNDER_WAY = 2  # batches at once: one is decided, the next one gets ready
+UNDER_WAY = 2  # batches at once: one is decided, the next one is stored
 
 
 class Processor(Protocol):
     """Stores and decides a batch in one transaction."""
 
     async def process(
-        self, deliveries: Sequence[delivery.Delivery], before: asyncio.Event | None = None
+        self, deliveries: Sequence[delivery.Delivery], turn: turns.Turn | None = None
     ) -> list[delivery.Answer]:
-        """Return the answers in order, after the commit. Decide nothing until the batch `before` is through."""
+        """Return the answers in order, after the commit; store and decide when it is this batch's turn."""
 
 
 class Batcher:
@@ -39,7 +38,7 @@ class Batcher:
         self._messages = 0
         self._under_way = 0
         self._changed = asyncio.Condition()
-        self._last: asyncio.Event | None = None  # set when the batch that was taken last is through
+        self._last: turns.Turn | None = None  # of the batch that was taken last
 
     @property
     def queued(self) -> int:
@@ -90,14 +89,13 @@ class Batcher:
 
     async def _next(self) -> None:
         taken = self._take()
-        before, through = self._last, asyncio.Event()
-        self._last = through
+        turn = self._last = turns.Turn(self._last)
         async with self._changed:
             self._changed.notify_all()  # there is room again
         try:
-            await self._process(taken, before)
+            await self._process(taken, turn)
         finally:
-            through.set()
+            turn.end()
 
     def _take(self) -> list[delivery.Delivery]:
         taken: list[delivery.Delivery] = []
@@ -109,9 +107,9 @@ class Batcher:
         self._messages -= size
         return taken
 
-    async def _process(self, taken: list[delivery.Delivery], before: asyncio.Event | None) -> None:
+    async def _process(self, taken: list[delivery.Delivery], turn: turns.Turn) -> None:
         try:
-            answers = await self._processor.process(taken, before) if taken else []
+            answers = await self._processor.process(taken, turn) if taken else []
         except asyncio.CancelledError:
             for parcel in taken:
                 _fail(parcel, errors.DatabaseAway("the service is stopping"))
@@ -122,8 +120,9 @@ class Batcher:
             elif len(taken) == 1:
                 _fail(taken[0], exc)
             else:  # one poisoned delivery must not take its companions with it: each is tried by itself
+                turn.begin_anew()
                 for parcel in taken:
-                    await self._process([parcel], before)
+                    await self._process([parcel], turn)
         else:
             for parcel, answer in zip(taken, answers, strict=True):
                 if parcel.done is not None and not parcel.done.done():

@@ -56,15 +56,11 @@ class Folder:
         seen: Seen,
         held: Mapping[int, visits.State],
         index: FenceIndex,
-        foreseen: visit_fold.FoldResult | None = None,
     ) -> list[visits.Change]:
-        """Fold the batch; return the visits that changed, already written.
-
-        `held` are the states of its trackers; `foreseen` is the fold of just these columns, where it is known.
-        """
+        """Fold the batch; return the visits that changed, already written. `held` are the states of its trackers."""
         again = late(seen.columns, seen.again_from, held, index)
         starts, fixes = await self._starts(connection, seen, held, again)
-        result = visit_fold.advance(starts, fixes, index) if foreseen is None else foreseen
+        result = visit_fold.advance(starts, fixes, index)
         # Where nothing that could decide came after the checkpoint, its state stands, and the clock goes on from it.
         result = dataclasses.replace(result, states={t: starts[t] for t in again if t in starts} | result.states)
         steps = await self._steps(connection, result, starts, held, again, index)
@@ -232,15 +228,6 @@ class Folder:
         due = {t: ms for t, ms in moments.items() if ms is not None}
         await visits.save_states(connection, saved, due, _shown(columns))
         self._folded = saved
-
-
-def foresee(
-    held: Mapping[int, visits.State], columns: positions.Columns, index: FenceIndex
-) -> visit_fold.FoldResult | None:
-    """Return the fold of these rows if all of them are new; None where one comes late, and may be known."""
-    if late(columns, {}, held, index):
-        return None
-    return visit_fold.advance({t: s.fold for t, s in held.items()}, _track(columns), index)
 
 
 def late(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from fleettrack.domain import errors
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.services import custody
 from fleettrack.services.track import batch as batches
-from fleettrack.services.track import delivery, fences, folding, identify, refusals, screen
+from fleettrack.services.track import delivery, fences, folding, identify, refusals, screen, turns
 from fleettrack.storage import database, locks, positions, trackers, visits
 
 ATTEMPTS = 5  # a batch meets an edit at most now and then; five in a row is a bug
@@ -33,22 +32,22 @@ class Pipeline:
         self._room = refusals.Room()
 
     async def process(
-        self, deliveries: Sequence[delivery.Delivery], before: asyncio.Event | None = None
+        self, deliveries: Sequence[delivery.Delivery], turn: turns.Turn | None = None
     ) -> list[delivery.Answer]:
         """Store and decide these deliveries in one transaction; return the answers in order, after the commit.
-
-        Nothing is decided until the batch `before`, which may still be under way, is through.
 
         Raises:
             DatabaseAway: nobody said that it was stored; the same again does no harm.
         """
+        turn = turn or turns.Turn()
         for attempt in range(ATTEMPTS):
             batch = batches.Batch(deliveries)
             try:
                 with self._metrics.batch_seconds.time():
                     async with self._db.transaction() as connection:
-                        await self._take(batch, connection, before, again=attempt > 0)
+                        await self._take(batch, connection, turn, again=attempt > 0)
             except errors.StaleConfiguration:
+                turn.begin_anew()
                 self._folder.forget()
                 self._metrics.batch_retries.labels("stale").inc()
                 if attempt == ATTEMPTS - 1:
@@ -63,22 +62,24 @@ class Pipeline:
         raise AssertionError("unreachable")
 
     async def _take(
-        self, batch: batches.Batch, connection: database.Connection, before: asyncio.Event | None, *, again: bool
+        self, batch: batches.Batch, connection: database.Connection, turn: turns.Turn, *, again: bool
     ) -> None:
-        """Get ready, wait for one's turn, decide; `again` locks before it gets ready, so that no edit outruns it twice.
+        """Store, wait for one's turn, decide; `again` locks before it gets ready, so that no edit outruns it twice.
 
         Nobody may wait for the batch before and hold the lock of the configuration: an editor would queue behind that
         lock, the batch before, should it begin again, behind the editor, and PostgreSQL would not see the ring.
         """
-        if again and before is not None:
-            await before.wait()
+        if again:
+            await turn.alone()
         epoch = await (locks.share_configuration if again else locks.epoch)(connection)
-        ready = await self._prepare(batch, connection, epoch)
-        if before is not None:
-            await before.wait()
+        copies = await self._prepare(batch, connection, epoch)
+        await turn.may_store()
+        seen = await self._store(batch, copies, connection)
+        turn.stored()
+        await turn.may_decide()
         if await locks.share_configuration(connection) != epoch:
             raise errors.StaleConfiguration
-        concerned = await self._decide(batch, ready, connection, epoch)
+        concerned = await self._decide(batch, seen, connection, epoch)
         if concerned:
             await self._custody.rerun(connection, concerned, await self._index(connection, epoch))
 
@@ -91,26 +92,27 @@ class Pipeline:
             await positions.stage(connection, batch.columns)
         return copies
 
+    async def _store(
+        self, batch: batches.Batch, copies: screen.Copies, connection: database.Connection
+    ) -> folding.Seen | None:
+        """Store what is staged; return what of it is new, None where there is nothing."""
+        if batch.columns is None or not len(batch.columns):
+            return None
+        known, changed = await positions.store(connection)
+        screen.report(batch, copies, known)
+        return _seen(batch.columns, known, changed, batch.history)
+
     async def _decide(
-        self, batch: batches.Batch, copies: screen.Copies, connection: database.Connection, epoch: int
+        self, batch: batches.Batch, seen: folding.Seen | None, connection: database.Connection, epoch: int
     ) -> set[int]:
-        """Store and fold a batch that is ready; return the consignments whose journeys it concerns."""
+        """Fold a batch that is stored; return the consignments whose journeys it concerns."""
         concerned: set[int] = set()
-        columns = batch.columns
-        if columns is not None and len(columns):
-            trackers_here = np.unique(columns.tracker_id).tolist()
+        if seen is not None and batch.columns is not None:
+            trackers_here = np.unique(batch.columns.tracker_id).tolist()
             await locks.lock_trackers(connection, trackers_here)
             index = await self._index(connection, epoch)
             held = await self._folder.held(connection, trackers_here)
-            storing = asyncio.create_task(positions.store(connection))
-            try:
-                await asyncio.sleep(0)  # it is sent: the database stores while we fold as if all were new
-                foreseen = folding.foresee(held, columns, index)
-            finally:
-                known, changed = await storing
-            screen.report(batch, copies, known)
-            seen = _seen(columns, known, changed, frozenset(batch.history))
-            changes = await self._folder.fold(connection, seen, held, index, None if known else foreseen)
+            changes = await self._folder.fold(connection, seen, held, index)
             concerned = await self._custody.concerned(connection, changes)
             late = folding.late(seen.columns, seen.again_from, held, index)
             concerned |= await self._custody.watched(connection, seen.columns, late, index)
@@ -173,8 +175,8 @@ class Pipeline:
         """Take in pings inside the caller's transaction (adoption on claim); return the consignments concerned."""
         helper = Pipeline(self._db, self._custody, self._metrics)
         batch = batches.Batch(deliveries)
-        ready = await helper._prepare(batch, connection, fences.FRESH)
-        return await helper._decide(batch, ready, connection, fences.FRESH)
+        copies = await helper._prepare(batch, connection, fences.FRESH)
+        return await helper._decide(batch, await helper._store(batch, copies, connection), connection, fences.FRESH)
 
     async def rerun(self, connection: database.Connection, consignments: Iterable[int]) -> None:
         """Run the journeys of these consignments again and write what changed to the ledger."""
