@@ -220,7 +220,8 @@ class Connection(asyncio.Protocol):
     def _regulate(self) -> None:
         """Read only while there is somewhere to put it."""
         full = bool(self._messages) and self._raw_bytes >= limits.RAW_BYTES
-        stop = self._ended or self._deaf or full or len(self._messages) >= limits.GATHER_MESSAGES
+        crowded = bool(self._sent) and self._listener.crowded
+        stop = self._ended or self._deaf or full or crowded or len(self._messages) >= limits.GATHER_MESSAGES
         if stop == self._paused or self._transport.is_closing():
             return
         self._paused = stop

@@ -21,6 +21,7 @@ class Listener:
         self._room = limits.PerSource(settings.connections_per_source, limits.CONNECTIONS)
         self._open: set[connection.Connection] = set()
         self._tasks: set[asyncio.Task[delivery.Answer | None]] = set()
+        self._on_way = 0  # messages
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -73,10 +74,22 @@ class Listener:
 
     def keep(self, parcel: delivery.Delivery, raw: bytes) -> asyncio.Task[delivery.Answer | None]:
         """Start a delivery on its way; it goes on when its connection is gone."""
+        size = len(parcel.messages)
+        self._on_way += size
+
+        def arrived(task: asyncio.Task[delivery.Answer | None]) -> None:
+            self._tasks.discard(task)
+            self._on_way -= size
+
         task = self._loop.create_task(self.intake.keep(parcel, raw))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(arrived)
         return task
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much is on its way that only who has nothing there goes on reading."""
+        return self._on_way >= limits.ON_WAY_MESSAGES
 
     def read_bytes(self, number: int) -> None:
         """Count what was read."""

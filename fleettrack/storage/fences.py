@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from fleettrack.domain import units
 from fleettrack.geofence import geojson, rules, shapes
-from fleettrack.storage import database, sql
+from fleettrack.storage import arrays, database, sql
 
 _SQL = sql.queries("visits")
 
@@ -27,22 +28,26 @@ def _rules(said: dict[str, Any]) -> tuple[bool, rules.Rules | None]:
     return terms.through_road, msgspec.structs.replace(usual, **given) if given else None
 
 
-async def load(connection: database.Connection) -> list[shapes.Fence]:
-    """Return every version of every fence, as known now."""
-    rows = await (await connection.execute(_SQL["fences"])).fetchall()
-    found = []
-    for version, geofence_id, place_id, shape, terms, valid in rows:
+async def current(connection: database.Connection) -> tuple[int, ...]:
+    """Return the statements that hold as known now, one for each version of each fence, by the version."""
+    row = await (await connection.execute(_SQL["fence_statements"])).fetchone()
+    return tuple(row[0] or ()) if row else ()
+
+
+async def read(connection: database.Connection, statements: Iterable[int]) -> dict[int, shapes.Fence]:
+    """Return what statements say: a version of a fence each."""
+    rows = await (await connection.execute(_SQL["fences"], {"ids": arrays.int8s(statements)})).fetchall()
+    found = {}
+    for statement, version, geofence_id, place_id, shape, terms, valid in rows:
         through_road, numbers = _rules(terms)
-        found.append(
-            shapes.Fence(
-                id=version,
-                fence_id=geofence_id,
-                place_id=place_id,
-                shape=geojson.read(shape),
-                valid_from_ms=units.to_ms(valid.lower),
-                valid_to_ms=None if valid.upper is None else units.to_ms(valid.upper),
-                through_road=through_road,
-                rules=numbers,
-            )
+        found[statement] = shapes.Fence(
+            id=version,
+            fence_id=geofence_id,
+            place_id=place_id,
+            shape=geojson.read(shape),
+            valid_from_ms=units.to_ms(valid.lower),
+            valid_to_ms=None if valid.upper is None else units.to_ms(valid.upper),
+            through_road=through_road,
+            rules=numbers,
         )
     return found

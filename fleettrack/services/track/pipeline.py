@@ -174,6 +174,7 @@ class Pipeline:
     async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:
         """Take in pings inside the caller's transaction (adoption on claim); return the consignments concerned."""
         helper = Pipeline(self._db, self._custody, self._metrics)
+        helper._fences = self._fences
         batch = batches.Batch(deliveries)
         copies = await helper._prepare(batch, connection, fences.FRESH)
         return await helper._decide(batch, await helper._store(batch, copies, connection), connection, fences.FRESH)

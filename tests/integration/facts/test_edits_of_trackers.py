@@ -263,5 +263,5 @@ async def test_rules_of_a_fence_are_the_defaults_but_for_what_is_set(database_ur
             form = who.NewPlace(ref=ref, name=ref, party="acme", geofences=(fence,))
             await places.create(world.planner, form, now=w.NOW)
         async with world.db.connection() as connection:
-            terms = [fence.terms for fence in await fences.load(connection)][-3:]
+            terms = [f.terms for f in (await fences.read(connection, await fences.current(connection))).values()][-3:]
         assert [(t.halt_s, t.out_m, t.silence_s) for t in terms] == [(120, 50, 300), (300, 50, 300), (300, 70, 300)]

@@ -116,10 +116,13 @@ SELECT * FROM unnest(
     %(entered)s::timestamptz[], %(los)s::timestamptz[], %(his)s::timestamptz[], %(exited)s::timestamptz[],
     %(rules)s::text[], %(confirmed)s::timestamptz[], %(trusts)s::smallint[], %(exit_trusts)s::smallint[])
 
+-- :name fence_statements
+-- What holds of every version of every fence as known now, by the version.
+SELECT array_agg(id ORDER BY version) FROM geofence_version WHERE upper_inf(recorded)
+
 -- :name fences
--- Every version of every fence as known now.
-SELECT version, geofence_id, place_id, shape, rules, valid
-FROM geofence_version WHERE upper_inf(recorded) ORDER BY version
+-- What these statements say; they never change, they are only replaced.
+SELECT id, version, geofence_id, place_id, shape, rules, valid FROM geofence_version WHERE id = ANY(%(ids)s::bigint[])
 
 -- :name near_place
 -- Trackers with a visit at a place that is open or changed since a time, or with fixes within a box since then; and who
