@@ -21,6 +21,13 @@ ON CONFLICT (tracker_id) DO UPDATE SET
     fold = excluded.fold
 WHERE t.version = excluded.version - 1
 
+-- :name empty_states
+-- Forget what was folded of trackers, each in the version before this one.
+UPDATE tracker_state t SET version = s.version, newest_time = NULL, lat_e7 = NULL, lon_e7 = NULL, speed_cms = NULL,
+    course_ddeg = NULL, received_at = NULL, due_at = NULL, settled_at = NULL, fold = %(empty)s::bytea
+FROM unnest(%(trackers)s::bigint[], %(versions)s::bigint[]) AS s (id, version)
+WHERE t.tracker_id = s.id AND t.version = s.version - 1
+
 -- :name shown
 -- The newest fix of each tracker as it is shown.
 SELECT t.id, coalesce(p.speed_cms, -2147483648), coalesce(p.course_ddeg, -2147483648),
