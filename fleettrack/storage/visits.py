@@ -338,5 +338,9 @@ async def near_place(
 
 
 async def staying_since(connection: database.Connection, since_ms: int) -> list[int]:
-    """Return trackers heard after a time that were at a place then or later."""
-    return [r[0] for r in await _fetch(connection, "staying_since", since=units.utc(since_ms))]
+    """Return trackers heard after a time that were at a place then or later.
+
+    Of coming back soon after departing no visit tells until it arrives or leaves: only the state knows.
+    """
+    rows = await _fetch(connection, "staying_since", since=units.utc(since_ms))
+    return [tracker_id for tracker_id, fold in rows if fold is None or states.decode(fold).entering]

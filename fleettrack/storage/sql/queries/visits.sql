@@ -148,11 +148,12 @@ WHERE lat_e7 BETWEEN %(south)s::int AND %(north)s::int AND lon_e7 BETWEEN %(west
     SELECT 1 FROM visit v WHERE v.tracker_id = s.tracker_id AND v.place_id = %(place)s::bigint AND NOT v.retracted)
 
 -- :name staying_since
--- Trackers heard after a time that were at a place then or later.
-SELECT tracker_id FROM tracker_state s
-WHERE newest_time > %(since)s::timestamptz AND EXISTS (
+-- Trackers heard after a time; and where no visit shows that they were at a place then or later, their state.
+SELECT tracker_id, CASE WHEN NOT EXISTS (
     SELECT 1 FROM visit v
     WHERE v.tracker_id = s.tracker_id AND NOT v.retracted AND (
         v.last_change >= %(since)s::timestamptz
         OR v.exited_at IS NULL AND NOT EXISTS (
             SELECT 1 FROM visit_event e WHERE e.visit_id = v.id AND e.kind IN ('passed', 'ended'))))
+    THEN fold END
+FROM tracker_state s WHERE newest_time > %(since)s::timestamptz
