@@ -20,12 +20,13 @@ def silence_ms(terms: rules.Rules, usual_ms: float) -> int:
 
 
 def is_ours(before: Good, fix: Good, terms: rules.Rules, usual_ms: Callable[[], float], index: FenceIndex) -> bool:
-    """Say whether two fixes are so unusually far apart that a stop may hide between them, and we the cause (law L6)."""
+    """Say whether an outage of ours is why a fix is missing between these two: then nobody knows what was (law L6).
+
+    A gap as long as usual hides nothing, and one in which a silence was heard in spite of the outage is evidence.
+    """
     gap_ms = fix.time_ms - before.time_ms
-    if gap_ms < terms.halt_s * 1000:
-        return False
     heard_ms = index.calendar.heard_ms(before.time_ms, fix.time_ms)
-    if heard_ms == gap_ms or gap_ms < terms.silence_intervals * usual_ms():
+    if heard_ms == gap_ms or gap_ms < rules.MISSING_INTERVALS * usual_ms():
         return False
     return heard_ms < silence_ms(terms, usual_ms())
 

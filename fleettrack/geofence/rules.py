@@ -17,6 +17,7 @@ DOUBTED_MAX = 3  # in a row; the next is believed, or a tracker coming off a pla
 USUAL_GAPS = 20  # gaps whose median is the usual interval
 USUAL_GAPS_MIN = 5  # with fewer it is USUAL_MS
 USUAL_MS = 60_000
+MISSING_INTERVALS = 1.5  # a gap nearer to two usual intervals than to one misses a fix
 GAP_MAX_MS = 1_800_000  # a longer gap is a pause, not an interval
 
 # Sparse pings: what may have happened between two fixes, told to people only.

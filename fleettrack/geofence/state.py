@@ -83,6 +83,11 @@ class TrackerState(msgspec.Struct, frozen=True, array_like=True):
     gaps_ms: tuple[int, ...] = ()  # the last USUAL_GAPS between believed fixes
     machines: tuple[Machine, ...] = ()  # by place_id
 
+    @property
+    def entering(self) -> bool:
+        """Whether it is at a place where it has neither arrived nor passed."""
+        return any(machine.entry is not None for machine in self.machines)
+
 
 EMPTY = TrackerState()
 

@@ -16,6 +16,8 @@ _SQL = sql.queries("visits")
 _body = msgspec.msgpack.Encoder()
 _visit = msgspec.msgpack.Decoder(folded.Visit)
 
+_FOLDED_ELSEWHERE = "a tracker was folded by another worker meanwhile"
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -95,7 +97,7 @@ async def save_states(
 ) -> None:
     """Write states, each with the version after the one it was folded from.
 
-    `shown` has what is at hand of their newest fixes; the rest is read.
+    `shown` has what is at hand of their newest fixes; the rest is read. Empty ones are left to `empty_states`.
 
     Raises:
         StaleConfiguration: somebody else folded one of them meanwhile.
@@ -122,7 +124,25 @@ async def save_states(
     }
     cursor = await connection.execute(_SQL["save_states"], parameters)
     if cursor.rowcount != len(kept):
-        raise errors.StaleConfiguration("a tracker was folded by another worker meanwhile")
+        raise errors.StaleConfiguration(_FOLDED_ELSEWHERE)
+
+
+async def empty_states(connection: database.Connection, versions: Mapping[int, int]) -> None:
+    """Forget what was folded of trackers of which no fix can decide any more; each gets its next version.
+
+    Raises:
+        StaleConfiguration: somebody else folded one of them meanwhile.
+    """
+    if not versions:
+        return
+    parameters = {
+        "trackers": arrays.int8s(versions),
+        "versions": arrays.int8s(versions.values()),
+        "empty": states.encode(states.EMPTY),
+    }
+    cursor = await connection.execute(_SQL["empty_states"], parameters)
+    if cursor.rowcount != len(versions):
+        raise errors.StaleConfiguration(_FOLDED_ELSEWHERE)
 
 
 async def _read_shown(connection: database.Connection, places: Sequence[Place]) -> dict[Place, Shown]:
@@ -318,5 +338,9 @@ async def near_place(
 
 
 async def staying_since(connection: database.Connection, since_ms: int) -> list[int]:
-    """Return trackers heard after a time that were at a place then or later."""
-    return [r[0] for r in await _fetch(connection, "staying_since", since=units.utc(since_ms))]
+    """Return trackers heard after a time that were at a place then or later.
+
+    Of coming back soon after departing no visit tells until it arrives or leaves: only the state knows.
+    """
+    rows = await _fetch(connection, "staying_since", since=units.utc(since_ms))
+    return [tracker_id for tracker_id, fold in rows if fold is None or states.decode(fold).entering]

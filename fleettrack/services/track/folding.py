@@ -61,8 +61,10 @@ class Folder:
         again = late(seen.columns, seen.again_from, held, index)
         starts, fixes = await self._starts(connection, seen, held, again)
         result = visit_fold.advance(starts, fixes, index)
-        # Where nothing that could decide came after the checkpoint, its state stands, and the clock goes on from it.
-        result = dataclasses.replace(result, states={t: starts[t] for t in again if t in starts} | result.states)
+        # Where nothing that could decide came after the checkpoint, its state stands, and the clock goes on from it;
+        # where there is none, what the tracker's state came from decides nothing any more.
+        stood = {t: starts.get(t, state.EMPTY) for t in again if t in starts or t in held}
+        result = dataclasses.replace(result, states=stood | result.states)
         steps = await self._steps(connection, result, starts, held, again, index)
         changes = await self._changes(connection, steps, again, held, seen.history)
         await visits.save_changes(connection, changes)
@@ -219,7 +221,7 @@ class Folder:
             visits.State(
                 tracker_id=t,
                 version=held[t].version + 1 if t in held else 1,
-                settled_ms=held[t].settled_ms if t in held else None,
+                settled_ms=held[t].settled_ms if t in held and s.last is not None else None,
                 fold=s,
             )
             for t, s in folded.items()
@@ -227,6 +229,7 @@ class Folder:
         moments = {s.tracker_id: clock.due_ms(s.fold, index) for s in saved if s.fold.machines}
         due = {t: ms for t, ms in moments.items() if ms is not None}
         await visits.save_states(connection, saved, due, _shown(columns))
+        await visits.empty_states(connection, {s.tracker_id: s.version for s in saved if s.fold.last is None})
         self._folded = saved
 
 

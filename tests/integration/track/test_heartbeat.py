@@ -124,3 +124,29 @@ async def test_it_does_not_matter_when_the_outage_is_noted(database_url: str, no
         await world.line.tick(UP_MS + 86_400_000)
         assert [(visit[1], visit[6]) for visit in world.visits()] == [(1, "a"), (2, None), (2, None)]
         assert {entry[1] for entry in world.custody()} == {"arrived", "departed", "picked_up"}
+
+
+@pytest.mark.parametrize("noted", ["before", "after"])
+async def test_nor_does_it_matter_to_who_came_back_just_before(database_url: str, noted: str) -> None:
+    """Of coming back soon nothing is told until it arrives or leaves: only the tracker's state knows of it."""
+    ground.set_up(database_url, ["T1"])
+    lat, lon = ground.PLACES["A"]
+
+    def there(*seconds: int) -> list[fix.Fix]:
+        return [ground.at("T1", ground.T0 + 1000 * s, lat, lon, 0.0) for s in seconds]
+
+    def away(s: int) -> fix.Fix:
+        return ground.at("T1", ground.T0 + 1000 * s, lat + 0.01, lon, 20.0)
+
+    up_ms = ground.T0 + 390_000
+    async with ground.running(database_url) as world:
+        await beat_until(world, ground.T0 + 300_000)
+        await world.feed([*there(0, 60, 120, 180), away(240), *there(300)], ground.T0 + 300_000)
+        if noted == "before":
+            await heart(world).beat(up_ms)
+        await world.feed(there(395), up_ms)
+        if noted == "after":
+            await heart(world).beat(up_ms)
+        await world.feed([*there(430), away(460)], up_ms)
+        left = [(round(visit[5].timestamp() * 1000) - ground.T0, visit[6]) for visit in world.visits()]
+        assert left == [(240_000, "a"), (460_000, None)]

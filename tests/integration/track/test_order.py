@@ -174,6 +174,39 @@ async def test_what_the_clock_decided_is_taken_back_by_fixes_from_before_it(
     assert [(visit[6], "left" if visit[5] else "is there") for visit in expected[1]] == told
 
 
+@pytest.mark.parametrize("asking", [True, False])
+@pytest.mark.parametrize(
+    ("known", "ahead", "later", "told"),
+    [
+        pytest.param([], (300, 0, 0), [], [], id="it was the only one"),
+        pytest.param([], (300, 0, 0), [(2_000, 0, 0)], [("d", "is there")], id="others follow"),
+        pytest.param([(-150, 0, 0), *STOPPED], (400, 1_000, 25), [], [("a", "is there")], id="others came before"),
+    ],
+)
+async def test_a_fix_decides_nothing_any_more_once_an_earlier_copy_shows_that_its_clock_was_ahead(
+    template: dict[str, str],
+    known: list[tuple[int, int, int]],
+    ahead: tuple[int, int, int],
+    later: list[tuple[int, int, int]],
+    told: list[tuple[str | None, str]],
+    asking: bool,
+) -> None:
+    """The tracker is as it was before; where no other fix can decide, as if it had never been heard."""
+    lat, lon = ground.PLACES["A"]
+    end_ms = ground.T0 + CLOSING_MS
+
+    def parcels(way: list[tuple[int, int, int]], received_ms: int) -> Parcels:
+        fixes = [ground.at("T1", ground.T0 + 1000 * s, lat + m / 111_200, lon, mps) for s, m, mps in way]
+        return [([f], received_ms, delivery.Protocol.NMEA) for f in fixes]
+
+    early, late = parcels([ahead], ground.T0 + 150_000), parcels([ahead], end_ms)
+    before, after = parcels(known, ground.T0 + 150_000), parcels(later, end_ms)
+    with databases.fresh(template) as a, databases.fresh(template) as b:
+        expected = await tell(a, [*before, *early, *late, *after], end_ms)
+        assert await tell(b, [*before, *late, *early, *after], end_ms, asking=asking) == expected
+    assert [(visit[6], "left" if visit[5] else "is there") for visit in expected[1]] == told
+
+
 async def test_what_the_clock_decided_stands_and_goes_on_where_no_fix_says_otherwise(database_url: str) -> None:
     ground.set_up(database_url, ["T1"])
     there = ground.at("T1", ground.T0, *ground.PLACES["A"], 0.0)

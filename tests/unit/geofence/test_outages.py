@@ -6,7 +6,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleettrack.domain import fix
@@ -100,6 +100,8 @@ def test_a_stop_in_silence_is_confirmed_when_it_could_have_been_heard(began: int
     late=st.integers(0, RETURN_S),
     turns=st.integers(0, 9).map(lambda i: i * EVERY_S),
 )
+@example(slow_s=90, began=121, length=120, late=30, turns=30)  # the gap is shorter than any silence
+@example(slow_s=240, began=241, length=110, late=0, turns=0)  # and than any stop
 def test_the_pause_itself_makes_nobody_arrive(slow_s: int, began: int, length: int, late: int, turns: int) -> None:
     """A truck drives through, and through again after the outage; its device takes a while to find us again."""
     first, second = through(0, slow_s), through(began + length, turns)
@@ -107,6 +109,24 @@ def test_the_pause_itself_makes_nobody_arrive(slow_s: int, began: int, length: i
     fences = index((began, began + length))
     assert arrivals(known, fences, began + length + late) == []
     assert arrivals(known, fences, max([began + length + late, *(f[0] for f in known)])) == []
+
+
+@pytest.mark.parametrize(
+    ("every_s", "gap_s", "told"),
+    [
+        pytest.param(50, 140, [], id="two fixes are missing"),
+        pytest.param(100, 150, [], id="one may be missing"),
+        pytest.param(100, 149, ["a"], id="hardly longer than usual"),
+        pytest.param(300, 300, ["a"], id="as long as usual"),
+    ],
+)
+def test_what_lies_before_a_gap_counts_after_it_unless_we_missed_a_fix(
+    every_s: int, gap_s: int, told: list[str]
+) -> None:
+    """A truck is seen standing at both ends of an outage, and drives on before it has stood for long enough again."""
+    coming = [(-s, 15.0 * s, 15.0) for s in range(7 * every_s, 0, -every_s)]
+    known = [*coming, (0, 0.0, 0.0), (gap_s, 0.0, 0.0), (gap_s + every_s, -15.0 * every_s, 15.0)]
+    assert [visit.rule for visit in arrivals(known, index((1, gap_s)), gap_s + every_s)] == told
 
 
 def test_without_our_calendar_it_would() -> None:

@@ -21,6 +21,13 @@ ON CONFLICT (tracker_id) DO UPDATE SET
     fold = excluded.fold
 WHERE t.version = excluded.version - 1
 
+-- :name empty_states
+-- Forget what was folded of trackers, each in the version before this one.
+UPDATE tracker_state t SET version = s.version, newest_time = NULL, lat_e7 = NULL, lon_e7 = NULL, speed_cms = NULL,
+    course_ddeg = NULL, received_at = NULL, due_at = NULL, settled_at = NULL, fold = %(empty)s::bytea
+FROM unnest(%(trackers)s::bigint[], %(versions)s::bigint[]) AS s (id, version)
+WHERE t.tracker_id = s.id AND t.version = s.version - 1
+
 -- :name shown
 -- The newest fix of each tracker as it is shown.
 SELECT t.id, coalesce(p.speed_cms, -2147483648), coalesce(p.course_ddeg, -2147483648),
@@ -144,11 +151,12 @@ WHERE lat_e7 BETWEEN %(south)s::int AND %(north)s::int AND lon_e7 BETWEEN %(west
     SELECT 1 FROM visit v WHERE v.tracker_id = s.tracker_id AND v.place_id = %(place)s::bigint AND NOT v.retracted)
 
 -- :name staying_since
--- Trackers heard after a time that were at a place then or later.
-SELECT tracker_id FROM tracker_state s
-WHERE newest_time > %(since)s::timestamptz AND EXISTS (
+-- Trackers heard after a time; and where no visit shows that they were at a place then or later, their state.
+SELECT tracker_id, CASE WHEN NOT EXISTS (
     SELECT 1 FROM visit v
     WHERE v.tracker_id = s.tracker_id AND NOT v.retracted AND (
         v.last_change >= %(since)s::timestamptz
         OR v.exited_at IS NULL AND NOT EXISTS (
             SELECT 1 FROM visit_event e WHERE e.visit_id = v.id AND e.kind IN ('passed', 'ended'))))
+    THEN fold END
+FROM tracker_state s WHERE newest_time > %(since)s::timestamptz

@@ -1,14 +1,16 @@
 -- What the first fold keeps: state, checkpoints, judgements on fixes, visits; and pings that wait or were refused.
 
+-- Where no fix of a tracker can decide any more its row stays, emptied: the version counts on, or somebody who still
+-- has the old state could write what follows from it.
 CREATE TABLE tracker_state (
     tracker_id bigint PRIMARY KEY REFERENCES tracker,
     version bigint NOT NULL,  -- counts up with each fold: a batch that read an older one decides again
-    newest_time timestamptz NOT NULL,  -- of the unflagged fixes
-    lat_e7 integer NOT NULL,
-    lon_e7 integer NOT NULL,
+    newest_time timestamptz,  -- of the unflagged fixes
+    lat_e7 integer,
+    lon_e7 integer,
     speed_cms integer,
     course_ddeg integer,
-    received_at timestamptz NOT NULL,
+    received_at timestamptz,
     due_at timestamptz,  -- when the clock alone decides something
     settled_at timestamptz,  -- up to when the clock has decided
     fold bytea NOT NULL
