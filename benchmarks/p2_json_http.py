@@ -11,7 +11,7 @@ TITLE = "JSON over HTTP in batches of 500, durable"
 TARGET = 0.30
 REPETITIONS = 5
 PINGS = 500
-CONNECTIONS = 64  # gateways, each with one request on its way: what they hold together fills a batch
+CONNECTIONS = 128  # gateways, each with one request on its way: what they hold together fills the batches under way
 PATH = "/api/v1/positions"
 
 

@@ -17,7 +17,7 @@ from fleettrack.services.track import delivery, turns
 BATCH_MESSAGES = 20_000  # under full load about half a second; what a batch costs by itself hardly counts then
 BATCH_AGE_S = 0.005  # how long a lone ping waits for company
 QUEUE_MESSAGES = 50_000  # one or two seconds of full load; beyond it senders are told to wait
-UNDER_WAY = 2  # batches at once: one is decided, the next one is stored
+UNDER_WAY = 2
 
 
 class Processor(Protocol):
