@@ -11,8 +11,8 @@ GATHER_MESSAGES = 500
 """A connection with a delivery on its way gathers so many messages before it sends another: load makes batches."""
 
 ON_WAY_MESSAGES = 80_000
-"""Messages on their way from one listener, four batches; then only who has nothing on its way goes on reading. To decode
-more would only keep the loop from the batches, and fill memory."""
+"""Messages on their way from one listener, four batches; then only who has nothing on its way goes on reading. More
+decoded would only keep the loop from the batches, and fill memory."""
 
 DELIVERY_MESSAGES = 5_000
 """Largest delivery; a longer one would only make its companions wait."""
