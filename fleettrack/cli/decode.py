@@ -73,7 +73,8 @@ def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
         chunk = file.read1(_CHUNK)
 
 
-def _write(protocol: str, messages: Sequence[fix.Message], tally: collections.Counter[str]) -> None:
+def _write(protocol: str, decoded: Sequence[fix.Message], tally: collections.Counter[str]) -> None:
+    messages = list(decoded)
     if not messages:
         return
     for message in messages:

@@ -30,8 +30,9 @@ _DECODER = msgspec.msgpack.Decoder(_Parcel)
 
 def pack(parcel: delivery.Delivery) -> bytes:
     """Return the delivery as bytes."""
-    kinds = bytes(_KINDS.index(type(message)) for message in parcel.messages)
-    lists = [[m for m in parcel.messages if type(m) is kind] for kind in _KINDS]
+    messages = list(parcel.messages)
+    kinds = bytes(_KINDS.index(type(message)) for message in messages)
+    lists = [[m for m in messages if type(m) is kind] for kind in _KINDS]
     return _ENCODER.encode([parcel.sender, parcel.received_ms, parcel.history, kinds, *lists])
 
 
