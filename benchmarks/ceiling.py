@@ -27,18 +27,23 @@ _HEAD, _TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 
 
 def buffers(columns: Columns, types: Mapping[str, str]) -> list[bytes]:
-    """Return the rows as binary COPY streams, one a batch; `types` are those of all columns of the table, in order."""
+    """Return the rows as binary COPY streams, one a batch; `types` are those of all columns of the table, in order.
+
+    Within a batch they are sorted by the key, as the service does, which is kinder to its index.
+    """
     fields: list[tuple[str, str]] = [("fields", ">i2")]
     for name, type_ in types.items():
         fields.append((f"{name}_len", ">i4"))
         if name in columns:
             fields.append((name, f">i{_SIZES[type_]}"))
-    rows = np.zeros(len(next(iter(columns.values()))), np.dtype(fields))
+    count = len(columns["tracker_id"])
+    order = np.lexsort((columns["fix_time"], columns["tracker_id"], np.arange(count) // BATCH))
+    rows = np.zeros(count, np.dtype(fields))
     rows["fields"] = len(types)
     for name, type_ in types.items():
         rows[f"{name}_len"] = _SIZES[type_] if name in columns else -1
         if name in columns:
-            values = columns[name]
+            values = columns[name][order]
             rows[name] = (values - _EPOCH_MS) * 1000 if type_ == "timestamptz" else values
     return [_HEAD + rows[i : i + BATCH].tobytes() + _TAIL for i in range(0, len(rows), BATCH)]
 

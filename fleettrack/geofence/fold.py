@@ -199,7 +199,7 @@ class _Batch:
         if within == OUTSIDE:
             return row if stay else stop
         fence = self.index.fences[within] if within != SEVERAL else None
-        settled = stay and fence and fence.valid_to_ms is None and stay.pinned == (fence.id,)
+        settled = stay and fence and fence.valid_to_ms is None and stay.pinned == (fence.id,) == (stay.fence,)
         return stop if settled else row
 
     def _next(self, rows: list[int], row: int) -> int:

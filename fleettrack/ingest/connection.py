@@ -224,6 +224,8 @@ class Connection(asyncio.Protocol):
         stop = self._ended or self._deaf or full or crowded or len(self._messages) >= limits.GATHER_MESSAGES
         if stop == self._paused or self._transport.is_closing():
             return
+        if stop and crowded:
+            self._listener.intake.stalled("crowded")
         self._paused = stop
         if stop:
             self._transport.pause_reading()

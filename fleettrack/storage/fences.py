@@ -37,6 +37,15 @@ async def current(connection: database.Connection) -> tuple[int, ...]:
 async def read(connection: database.Connection, statements: Iterable[int]) -> dict[int, shapes.Fence]:
     """Return what statements say: a version of a fence each."""
     rows = await (await connection.execute(_SQL["fences"], {"ids": arrays.int8s(statements)})).fetchall()
+    return _read(rows)
+
+
+async def of_place(connection: database.Connection, place_id: int) -> dict[int, shapes.Fence]:
+    """Return by statement all that was ever said of the fences of a place."""
+    return _read(await (await connection.execute(_SQL["fences_of_place"], {"place": place_id})).fetchall())
+
+
+def _read(rows: Iterable[tuple[Any, ...]]) -> dict[int, shapes.Fence]:
     found = {}
     for statement, version, geofence_id, place_id, shape, terms, valid in rows:
         through_road, numbers = _rules(terms)

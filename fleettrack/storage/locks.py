@@ -1,6 +1,7 @@
 """Advisory locks: their numbers, and the order in which they are taken (always downwards in this list).
 
 1. IDEMPOTENCY_SPACE of keys of requests: tried for, never waited for
+   rows of `position`: a batch that meets the same fix in the one before waits for it here (services.track.turns)
 2. CONFIGURATION     shared by batches, exclusive for edits of fences and assignments
 3. PARTITION_SPACE   of trackers, ascending
 4. LEDGER_WRITERS    shared by all who append, so that readers see who is under way; nobody waits for it

@@ -89,6 +89,8 @@ class Batcher:
 
     async def _next(self) -> None:
         taken = self._take()
+        if not taken:  # the other worker took all while this one waited for company
+            return
         turn = self._last = turns.Turn(self._last)
         async with self._changed:
             self._changed.notify_all()  # there is room again
@@ -109,7 +111,7 @@ class Batcher:
 
     async def _process(self, taken: list[delivery.Delivery], turn: turns.Turn) -> None:
         try:
-            answers = await self._processor.process(taken, turn) if taken else []
+            answers = await self._processor.process(taken, turn)
         except asyncio.CancelledError:
             for parcel in taken:
                 _fail(parcel, errors.DatabaseAway("the service is stopping"))
@@ -121,8 +123,12 @@ class Batcher:
                 _fail(taken[0], exc)
             else:  # one poisoned delivery must not take its companions with it: each is tried by itself
                 turn.begin_anew()
-                for parcel in taken:
-                    await self._process([parcel], turn)
+                try:
+                    for parcel in taken:
+                        await self._process([parcel], turn)
+                finally:  # cancelled amid them: nobody may wait for ever
+                    for parcel in taken:
+                        _fail(parcel, errors.DatabaseAway("the service is stopping"))
         else:
             for parcel, answer in zip(taken, answers, strict=True):
                 if parcel.done is not None and not parcel.done.done():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from fleettrack.geofence import calendar, planar, shapes
@@ -14,6 +12,10 @@ FRESH = -1
 """As an epoch: read what this transaction sees, for an edit that is not committed yet."""
 
 
+_Known = dict[int, shapes.Fence]
+"""Fences by the statement that says them."""
+
+
 class FenceBook:
     """Keeps the index of the newest epoch it was asked for."""
 
@@ -21,35 +23,35 @@ class FenceBook:
         self._epoch: int | None = None
         self._index: FenceIndex | None = None
         self._made_of: _Parts | None = None
-        self._known: dict[int, shapes.Fence] = {}  # by statement: most edits are about something else than fences
+        self._known: _Known = {}  # most edits are about something else than fences
 
     async def index(self, connection: database.Connection, epoch: int) -> FenceIndex:
         """Return the index of the fences as of this epoch of the configuration."""
         if epoch == FRESH:
             return await self.fresh(connection)
         if self._index is None or epoch != self._epoch:
-            parts = await self._parts(connection)
-            self._index = self._made(parts)
+            parts, known = await self._parts(connection)
+            self._index = self._made(parts, known)
             self._epoch, self._made_of = epoch, parts
-            self._known = {statement: self._known[statement] for statement in parts.statements}
+            self._known = {statement: known[statement] for statement in parts.statements}
         return self._index
 
     async def fresh(self, connection: database.Connection) -> FenceIndex:
-        """Return the index as this transaction sees the fences; it is not kept, because the edit may roll back."""
-        return self._made(await self._parts(connection))
+        """Return the index as this transaction sees the fences; nothing is kept, because the edit may roll back."""
+        return self._made(*await self._parts(connection))
 
-    async def _parts(self, connection: database.Connection) -> _Parts:
-        statements = await fences.current(connection)
-        missing = [statement for statement in statements if statement not in self._known]
+    async def _parts(self, connection: database.Connection) -> tuple[_Parts, _Known]:
+        statements, known = await fences.current(connection), self._known
+        missing = [statement for statement in statements if statement not in known]
         if missing:
-            self._known |= await fences.read(connection, missing)
-        return _Parts(statements, tuple(await service.outages(connection)))
+            known = known | await fences.read(connection, missing)
+        return _Parts(statements, tuple(await service.outages(connection))), known
 
-    def _made(self, parts: _Parts) -> FenceIndex:
+    def _made(self, parts: _Parts, known: _Known) -> FenceIndex:
         if self._index is not None and parts == self._made_of:
             return self._index
-        known = [self._known[statement] for statement in parts.statements]
-        return FenceIndex(known, self._index, calendar.Calendar(parts.outages))
+        said = [known[statement] for statement in parts.statements]
+        return FenceIndex(said, self._index, calendar.Calendar(parts.outages))
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -59,9 +61,12 @@ class _Parts(msgspec.Struct, frozen=True):
     outages: tuple[calendar.Span, ...]
 
 
-def boxes(index: FenceIndex, place_id: int) -> Iterator[planar.Box]:
-    """Yield west, south, east, north boxes that hold every fix which the fences of a place can concern."""
-    for fence in index.fences:
-        if fence.place_id == place_id:
-            around = planar.expanded(planar.lay_out(fence.shape).box, index.margin_m)
-            yield from planar.pieces(around)
+async def boxes(connection: database.Connection, place_id: int, margin_m: float) -> list[planar.Box]:
+    """Return west, south, east, north boxes that hold every fix which the fences of a place concern, or ever concerned.
+
+    Who is where a replaced version was may be judged by it still.
+    """
+    found = []
+    for fence in (await fences.of_place(connection, place_id)).values():
+        found += planar.pieces(planar.expanded(planar.lay_out(fence.shape).box, margin_m))
+    return found

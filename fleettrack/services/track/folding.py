@@ -33,7 +33,8 @@ class Folder:
     """Keeps hot states; everything else it needs it reads, and what it finds it writes, in the caller's transaction."""
 
     def __init__(self) -> None:
-        self._cache: OrderedDict[int, visits.State] = OrderedDict()
+        self._epoch: int | None = None
+        self._cache: OrderedDict[int, visits.State] = OrderedDict()  # as of that epoch: an edit may have folded anew
         self._folded: list[visits.State] = []
 
     def forget(self) -> None:
@@ -97,8 +98,13 @@ class Folder:
             self._cache.pop(tracker_id, None)
         return changes
 
-    async def held(self, connection: database.Connection, tracker_ids: Iterable[int]) -> dict[int, visits.State]:
-        """Return the states of those of these trackers that have one."""
+    async def held(
+        self, connection: database.Connection, tracker_ids: Iterable[int], epoch: int
+    ) -> dict[int, visits.State]:
+        """Return the states of those of these trackers that have one, as of an epoch of the configuration."""
+        if epoch != self._epoch:
+            self._cache.clear()
+            self._epoch = epoch
         wanted = set(tracker_ids)
         found = {t: self._cache[t] for t in wanted if t in self._cache}
         missing = wanted - found.keys()

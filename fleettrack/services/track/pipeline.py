@@ -111,7 +111,7 @@ class Pipeline:
             trackers_here = np.unique(batch.columns.tracker_id).tolist()
             await locks.lock_trackers(connection, trackers_here)
             index = await self._index(connection, epoch)
-            held = await self._folder.held(connection, trackers_here)
+            held = await self._folder.held(connection, trackers_here, epoch)
             changes = await self._folder.fold(connection, seen, held, index)
             concerned = await self._custody.concerned(connection, changes)
             late = folding.late(seen.columns, seen.again_from, held, index)
@@ -149,7 +149,7 @@ class Pipeline:
         index = await self._fences.fresh(connection)
         since: dict[int, int] = {}
         for place_id, from_ms in places.items():
-            for box in fences.boxes(index, place_id):
+            for box in await fences.boxes(connection, place_id, index.margin_m):
                 for tracker_id in await visits.near_place(connection, place_id, from_ms, box):
                     since[tracker_id] = min(from_ms, since.get(tracker_id, from_ms))
         concerned = await self._refold(connection, since, index)
@@ -166,9 +166,9 @@ class Pipeline:
             return set()
         await locks.lock_trackers(connection, since)
         seen = folding.Seen(columns=positions.empty(), again_from=since, history=frozenset(since))
-        # A folder of its own, because the edit may yet roll back; the versions tell ours that its states are old.
+        # A folder of its own, because the edit may yet roll back; the epoch tells ours that its states may be old.
         folder = folding.Folder()
-        changes = await folder.fold(connection, seen, await folder.held(connection, since), index)
+        changes = await folder.fold(connection, seen, await folder.held(connection, since, fences.FRESH), index)
         return await self._custody.concerned(connection, changes)
 
     async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:

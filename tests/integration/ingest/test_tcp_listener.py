@@ -361,3 +361,26 @@ async def test_the_bytes_of_a_message_that_came_in_pieces_are_kept_with_it(tmp_p
         await until(lambda: kept)
         assert kept == [ping.encode() + b"\n"]
         writer.close()
+
+
+async def test_who_has_nothing_on_its_way_is_read_however_much_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "ON_WAY_MESSAGES", 5)
+    monkeypatch.setattr(limits, "GATHER_MESSAGES", 10_000)
+    async with listening(tmp_path, protocol="json") as (door, listener):
+        door.pipeline.gate.clear()
+        streams = [await asyncio.open_connection(HOST, listener.port) for _ in range(3)]
+        for asked, (_, writer) in enumerate(streams, 1):
+            writer.write(b"".join(ping_line(n) for n in range(10)))
+            await until(lambda asked=asked: door.pipeline.asked == asked)
+        _, busy = streams[0]
+        busy.write(ping_line(10))
+        await until(lambda: door.count("stalled_reads_total", reason="crowded") == 3)
+        assert door.pipeline.asked == 3
+        door.pipeline.gate.set()
+        await until(lambda: len(door.pipeline.fixes) == 31)  # and the paused one is read again
+        for _, writer in streams:
+            writer.close()
+
+
+def ping_line(n):
+    return json.dumps({"tracker": "t1", "time": 1_700_000_000 + n, "lat": 48, "lon": 11}).encode() + b"\n"

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from fleettrack.domain.fix import Flag
-from fleettrack.geofence import shapes, track
+from fleettrack.geofence import rules, shapes, track
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.visit import Visit
 
@@ -42,7 +42,8 @@ def fence(number: int, place: int, shape: shapes.Shape, **settings: object) -> s
 
 
 def index_at(centre: tuple[float, float], versions: tuple[int, int, int]) -> FenceIndex:
-    """Places: 1 two fences, one of them replaced; 2 a corridor and a yard; 3 wide; 4 ends; 5 comes late."""
+    """Places: 1 two fences, one of them replaced; 2 a corridor and a yard; 3 wide; 4 ends; 5 comes late;
+    7 is moved, and has other rules from then on."""
     replaced, ended, begun = (T0 + 60_000 * minutes for minutes in versions)
     return FenceIndex(
         [
@@ -55,14 +56,18 @@ def index_at(centre: tuple[float, float], versions: tuple[int, int, int]) -> Fen
             fence(7, 4, circle(centre, -500, -200, 120), valid_to_ms=ended),
             fence(8, 5, circle(centre, 0, -600, 150), valid_from_ms=begun),
             fence(9, 6, circle(centre, 60, 60, 200), through_road=True),
+            fence(10, 7, circle(centre, 2500, -500, 150), valid_to_ms=begun),
+            fence(11, 7, circle(centre, 2800, -500, 150), valid_from_ms=begun, rules=MOVED),
         ]
     )
 
 
 # At the first one lies inside two places, at the last one outside of one of these two.
+MOVED = rules.Rules(out_m=250.0, far_m=800.0)
 SPOTS = (
     *((0, 0), (350, 0), (600, 400), (-300, 400), (0, 2500), (-500, -200), (0, -600), (170, 20), (9000, 0), (0, 1100)),
     (60, 250),
+    *((2500, -500), (2680, -500), (2800, -500), (3100, -500)),
 )
 
 legs = st.lists(

@@ -233,3 +233,26 @@ def test_constant_speed_through_a_wide_fence_never_arrives(
     assume(rows)
     found = visits(track.Track.of(*np.array(rows).T), index, worlds.T0 + t * 1000 + HOUR)
     assert [visit for visit in found if visit.rule] == []
+
+
+def test_a_stay_is_judged_by_the_rules_of_the_version_that_took_it_over() -> None:
+    """OUT of the old fence and not yet in the new one; then in the new one, for long; then a little outside of it."""
+    centre, moved = worlds.CENTRES[0], worlds.T0 + 600_000
+    index = FenceIndex(
+        [
+            worlds.fence(1, 1, worlds.circle(centre, 0, 0, 100), valid_to_ms=moved),
+            worlds.fence(2, 1, worlds.circle(centre, 300, 0, 100), valid_from_ms=moved, rules=worlds.MOVED),
+        ]
+    )
+    way = [(0, 1000, 10), *((60 * n, 0, 0) for n in range(1, 11)), (660, 160, 3), (720, 300, 0), (780, 300, 0)]
+    way += [(840, 300, 0), (900, 520, 6), (930, 530, 6), (960, 300, 0), (1020, 300, 0)]
+    rows = [
+        (1, worlds.T0 + seconds * 1000, *(round(x * 1e7) for x in worlds.offset(centre, east, 0)), mps * 100, 40, -1, 0)
+        for seconds, east, mps in way
+    ]
+    fixes = track.Track.of(*np.array(rows, dtype=np.int64).T)
+    states, told, _ = reference.fold(EMPTY, fixes, index)
+    result = fold.advance({}, fixes, index)
+    assert result.states == {1: states[-1]}
+    assert [visit.exit_ms for visit in told] == [None] * len(told)
+    assert worlds.by_key(result.visits) == {(1, visit.key): visit for visit in told}

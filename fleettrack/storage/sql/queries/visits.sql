@@ -131,6 +131,10 @@ SELECT array_agg(id ORDER BY version) FROM geofence_version WHERE upper_inf(reco
 -- What these statements say; they never change, they are only replaced.
 SELECT id, version, geofence_id, place_id, shape, rules, valid FROM geofence_version WHERE id = ANY(%(ids)s::bigint[])
 
+-- :name fences_of_place
+-- All that was ever said of the fences of a place.
+SELECT id, version, geofence_id, place_id, shape, rules, valid FROM geofence_version WHERE place_id = %(place)s::bigint
+
 -- :name near_place
 -- Trackers with a visit at a place that is open or changed since a time, or with fixes within a box since then; and who
 -- left the place and was heard last within the box: it may be back, which is not told until it arrives or leaves.
