@@ -57,11 +57,9 @@ async def receive(
             told = await statements.at_stop(edit, told, ends[0] if len(ends) == 1 else None)
         listed = await _find(edit.connection, form)
         await statements.check_commissioned(edit.connection, listed.names, told.happened_at)
-        if taking is not None:
-            due = await facts.due(edit.connection, told.consignment.id, told.happened_at, told.stop)
-            everything = listed.names.keys() | {member for member, _ in due}
-            await takeovers.check_givers(edit.connection, taking, everything, told.happened_at)
         outcomes = await _outcomes(edit.connection, told, listed, form.rest_follows)
+        if taking is not None:
+            await _check_takeover(edit.connection, taking, told, listed, outcomes)
         to_party = await statements.party(edit.connection, form.to_party)
         fact_id = await statements.record(
             edit,
@@ -122,6 +120,22 @@ async def _outcomes(
         there = listed.received | outcomes.keys()
         outcomes |= dict.fromkeys(shortfall.missing(due, there), "short")
     return outcomes | dict.fromkeys(over, "over")
+
+
+async def _check_takeover(
+    connection: database.Connection,
+    taking: takeovers.Takeover,
+    told: statements.Told,
+    listed: Listed,
+    outcomes: Outcomes,
+) -> None:
+    """Refuse what a carrier may not state of goods that end at its stop, or not of these."""
+    await takeovers.check_outcomes(connection, outcomes)
+    id_, at = told.consignment.id, told.happened_at
+    everything = {member for member, _ in await facts.due(connection, id_, at, taking.stop)}
+    if listed.names:  # what is due by now may not have been then
+        everything |= await facts.taken(connection, id_, taking.stop, listed.names, at)
+    await takeovers.check_givers(connection, taking, everything, at)
 
 
 async def _check_due(connection: database.Connection, told: statements.Told, listed: Listed) -> None:

@@ -1,6 +1,7 @@
 """What a carrier's own key may state: that it took goods over where its way with them begins, from whom has them there.
 
-It binds nobody else by that: what another holds for certain is not taken from it by who says so himself.
+It binds nobody else by that: what another holds for certain is not taken from it by who says so himself, nothing is
+moved that was not due there, and nothing is left with another for certain.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from fleettrack.domain import consignment as plans
 from fleettrack.services import checks, tracing
 from fleettrack.services.tracing import telling
 from fleettrack.storage import consignments, database
@@ -50,6 +52,19 @@ def check_going_on(taking: Takeover, ids: Mapping[str, int], ways: Mapping[int, 
     ending = [name for name, o in ids.items() if not any(a <= taking.stop < b for a, b in ways[o])]
     if ending:
         raise checks.offending("objects", ending, f"it does not go on from stop {taking.stop}")
+
+
+async def check_outcomes(connection: database.Connection, outcomes: Mapping[int, plans.Outcome]) -> None:
+    """Refuse what would bind others: what is over was somewhere else, what is short or refused stays with somebody.
+
+    Raises:
+        Invalid: the offending objects are listed.
+    """
+    others = sorted(o for o, outcome in outcomes.items() if outcome not in ("received", "damaged"))
+    if others:
+        names = await telling.names(connection, [], things=others)
+        reason = "a carrier's key says only what was received or damaged of what is due (the rest may follow)"
+        raise checks.offending("lines", [names["object", o] for o in others], reason)
 
 
 async def check_givers(
