@@ -10,7 +10,7 @@ import msgspec
 from fleettrack.domain import consignment as plans
 from fleettrack.services import checks, editing, planning, shortfall, statements, takeovers
 from fleettrack.services.forms import facts as forms
-from fleettrack.storage import assignments, containment, database, facts, objects, rows
+from fleettrack.storage import assignments, containment, database, facts, rows
 
 INSTANT = dt.timedelta(milliseconds=1)
 """What a receipt changes about containment holds from the next instant on: at its own time all lies as it came."""
@@ -55,7 +55,7 @@ async def receive(
         if told.stop is None:
             ends = await facts.ends(edit.connection, told.consignment.id)
             told = await statements.at_stop(edit, told, ends[0] if len(ends) == 1 else None)
-        listed = await _find(edit.connection, form)
+        listed = await _find(edit.connection, form, told, carrier)
         await statements.check_commissioned(edit.connection, listed.names, told.happened_at)
         outcomes = await _outcomes(edit.connection, told, listed, form.rest_follows)
         if taking is not None:
@@ -76,10 +76,12 @@ async def receive(
         return await statements.told(edit, consignment, fact_id)
 
 
-async def _find(connection: database.Connection, form: forms.NewReceipt) -> Listed:
+async def _find(
+    connection: database.Connection, form: forms.NewReceipt, told: statements.Told, carrier: str | None
+) -> Listed:
     named = [*(form.received or ()), *(line.object for line in form.lines)]
     units = {line.object: line.found_in for line in form.lines if line.found_in is not None}
-    ids = await objects.find(connection, [*named, *units.values()]) if named else {}
+    ids = await statements.find(connection, told, [*named, *units.values()], carrier)
     received = None if form.received is None else {ids[name] for name in form.received}
     outcomes: Outcomes = {}
     twice = []

@@ -14,7 +14,7 @@ import msgspec
 from fleettrack.domain import consignment as plans
 from fleettrack.services import checks, tracing
 from fleettrack.services.tracing import telling
-from fleettrack.storage import consignments, database
+from fleettrack.storage import consignments, database, facts
 
 
 class Takeover(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +45,17 @@ async def at(
     into = max((g for g in legs if g.from_stop < stop <= g.to_stop), key=lambda g: g.from_stop, default=None)
     givers = {carrier, *(s.party for s in stops if s.seq == stop), *({into.carrier} if into else ())}
     return Takeover(stop=stop, givers=frozenset(givers))
+
+
+async def goods(connection: database.Connection, consignment_id: int, at: dt.datetime) -> set[int]:
+    """Return the objects that a carrier may name: what goes with its consignment. For its key there are no others."""
+    return {member for member, _ in await facts.due(connection, consignment_id, at, None)}
+
+
+def check_from(taking: Takeover, from_party: str | None) -> None:
+    """Refuse a party that is not to give goods here; whether there is such a party is not told."""
+    if from_party is not None and from_party not in taking.givers:
+        raise checks.refusal("from_party", from_party, f"it is not to give goods at stop {taking.stop}")
 
 
 def check_going_on(taking: Takeover, ids: Mapping[str, int], ways: Mapping[int, Iterable[tuple[int, int]]]) -> None:
@@ -79,6 +90,5 @@ async def check_givers(
     others = sorted(o for o, party in held.items() if party is not None and party not in taking.givers)
     if others:
         names = await telling.names(connection, [], things=others)
-        raise checks.offending(
-            "objects", [names["object", o] for o in others], f"it is held for certain by {held[others[0]]} then"
-        )
+        reason = "it is held for certain by another then"  # by whom is not a carrier's to know
+        raise checks.offending("objects", [names["object", o] for o in others], reason)
