@@ -45,8 +45,7 @@ async def receive(
         Invalid: the receipt is illegal where it stands: before the goods were made, of what is not due there, …; the
             offending serials are listed. One that only contradicts later facts is taken.
     """
-    opens = any(line.found_in is not None for line in form.lines)
-    async with editor.plan() if opens else editor.edit() as edit:
+    async with editor.plan() if _may_move(form) else editor.edit() as edit:
         told = await statements.begin(edit, consignment, form.stop, form.event_at, form.effective_at, now)
         taking = None
         if carrier is not None:
@@ -74,6 +73,14 @@ async def receive(
         )
         await _repack(edit, fact_id, told.event_at, outcomes, listed.found_in)
         return await statements.told(edit, consignment, fact_id)
+
+
+def _may_move(form: forms.NewReceipt) -> bool:
+    """Say whether something may be short or over: that moves it, which other consignments may ask about.
+
+    They are known, and locked, only after this one; `plan` keeps away whoever would lock them in order (storage.locks).
+    """
+    return form.received is not None or any(line.outcome not in ("damaged", "refused") for line in form.lines)
 
 
 async def _find(
