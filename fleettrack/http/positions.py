@@ -31,6 +31,9 @@ PROTOCOLS = {
 async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
     """Store the pings of a body; tell what became of each."""
     services = request.app[context.SERVICES]
+    history = request.query.get("history") == "1"
+    if history and caller.role not in routes.STAFF:  # else it would accept its own late visits (law L2)
+        raise errors.Forbidden(f"history=1 is for staff: the role {caller.role} may not do this", role=caller.role)
     protocol = PROTOCOLS.get(request.content_type)
     if protocol is None:
         raise problems.MediaType(f"send one of: {', '.join(PROTOCOLS)}")
@@ -49,7 +52,7 @@ async def post(request: web.Request, caller: keys.Caller) -> web.StreamResponse:
             sender=sender,
             messages=messages[start : start + DELIVERY_MESSAGES],
             received_ms=received_ms,
-            history=request.query.get("history") == "1",
+            history=history,
         )
         part = await services.intake.submit(parcel)
         answer.outcomes += part.outcomes

@@ -10,7 +10,7 @@ import msgspec
 from fleettrack.domain import consignment as plans
 from fleettrack.services import checks, editing, planning, shortfall, statements, takeovers
 from fleettrack.services.forms import facts as forms
-from fleettrack.storage import assignments, containment, database, facts, objects, rows
+from fleettrack.storage import assignments, containment, database, facts, rows
 
 INSTANT = dt.timedelta(milliseconds=1)
 """What a receipt changes about containment holds from the next instant on: at its own time all lies as it came."""
@@ -45,8 +45,7 @@ async def receive(
         Invalid: the receipt is illegal where it stands: before the goods were made, of what is not due there, …; the
             offending serials are listed. One that only contradicts later facts is taken.
     """
-    opens = any(line.found_in is not None for line in form.lines)
-    async with editor.plan() if opens else editor.edit() as edit:
+    async with editor.plan() if _may_move(form) else editor.edit() as edit:
         told = await statements.begin(edit, consignment, form.stop, form.event_at, form.effective_at, now)
         taking = None
         if carrier is not None:
@@ -55,13 +54,11 @@ async def receive(
         if told.stop is None:
             ends = await facts.ends(edit.connection, told.consignment.id)
             told = await statements.at_stop(edit, told, ends[0] if len(ends) == 1 else None)
-        listed = await _find(edit.connection, form)
+        listed = await _find(edit.connection, form, told, carrier)
         await statements.check_commissioned(edit.connection, listed.names, told.happened_at)
-        if taking is not None:
-            due = await facts.due(edit.connection, told.consignment.id, told.happened_at, told.stop)
-            everything = listed.names.keys() | {member for member, _ in due}
-            await takeovers.check_givers(edit.connection, taking, everything, told.happened_at)
         outcomes = await _outcomes(edit.connection, told, listed, form.rest_follows)
+        if taking is not None:
+            await _check_takeover(edit.connection, taking, told, listed, outcomes)
         to_party = await statements.party(edit.connection, form.to_party)
         fact_id = await statements.record(
             edit,
@@ -78,10 +75,20 @@ async def receive(
         return await statements.told(edit, consignment, fact_id)
 
 
-async def _find(connection: database.Connection, form: forms.NewReceipt) -> Listed:
+def _may_move(form: forms.NewReceipt) -> bool:
+    """Say whether something may be short or over: that moves it, which other consignments may ask about.
+
+    They are known, and locked, only after this one; `plan` keeps away whoever would lock them in order (storage.locks).
+    """
+    return form.received is not None or any(line.outcome not in ("damaged", "refused") for line in form.lines)
+
+
+async def _find(
+    connection: database.Connection, form: forms.NewReceipt, told: statements.Told, carrier: str | None
+) -> Listed:
     named = [*(form.received or ()), *(line.object for line in form.lines)]
     units = {line.object: line.found_in for line in form.lines if line.found_in is not None}
-    ids = await objects.find(connection, [*named, *units.values()]) if named else {}
+    ids = await statements.find(connection, told, [*named, *units.values()], carrier)
     received = None if form.received is None else {ids[name] for name in form.received}
     outcomes: Outcomes = {}
     twice = []
@@ -122,6 +129,22 @@ async def _outcomes(
         there = listed.received | outcomes.keys()
         outcomes |= dict.fromkeys(shortfall.missing(due, there), "short")
     return outcomes | dict.fromkeys(over, "over")
+
+
+async def _check_takeover(
+    connection: database.Connection,
+    taking: takeovers.Takeover,
+    told: statements.Told,
+    listed: Listed,
+    outcomes: Outcomes,
+) -> None:
+    """Refuse what a carrier may not state of goods that end at its stop, or not of these."""
+    await takeovers.check_outcomes(connection, outcomes)
+    id_, at = told.consignment.id, told.happened_at
+    everything = {member for member, _ in await facts.due(connection, id_, at, taking.stop)}
+    if listed.names:  # what is due by now may not have been then
+        everything |= await facts.taken(connection, id_, taking.stop, listed.names, at)
+    await takeovers.check_givers(connection, taking, everything, at)
 
 
 async def _check_due(connection: database.Connection, told: statements.Told, listed: Listed) -> None:

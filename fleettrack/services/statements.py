@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -69,6 +69,21 @@ async def at_stop(edit: editing.Edit, told: Told, stop: int | None) -> Told:
     except errors.NotFound as exc:
         raise checks.refusal("stop", stop, str(exc)) from exc
     return msgspec.structs.replace(told, stop=stop, stop_party_id=halt.party_id)
+
+
+async def find(
+    connection: database.Connection, told: Told, names: Collection[str], carrier: str | None
+) -> dict[str, int]:
+    """Return the ids of the objects that a statement names; for a carrier there are only those of the consignment.
+
+    Raises:
+        NotFound: some are unknown; facts['unknown'] lists them.
+        Ambiguous: a bare code fits more than one.
+    """
+    if not names:
+        return {}
+    among = None if carrier is None else await takeovers.goods(connection, told.consignment.id, told.event_at)
+    return await objects.find(connection, names, among=among)
 
 
 async def check_commissioned(connection: database.Connection, object_ids: Iterable[int], at: dt.datetime) -> None:
@@ -146,7 +161,7 @@ async def hand_over(
         taking = None if carrier is None else await takeovers.at(connection, consignment, carrier, form.stop)
         if taking is not None:
             stated = await at_stop(edit, stated, taking.stop)
-        ids = await objects.find(connection, form.objects) if form.objects else {}
+        ids = await find(connection, stated, form.objects or (), carrier)
         if form.objects is not None and not ids:
             raise checks.refusal("objects", None, "name at least one, or leave them out for all")
         await check_commissioned(connection, ids.values(), stated.happened_at)
@@ -155,6 +170,7 @@ async def hand_over(
         if absent:
             raise checks.offending("objects", absent, "it is not part of the consignment then")
         if taking is not None:
+            takeovers.check_from(taking, form.from_party)
             takeovers.check_going_on(taking, ids, ways)
             taken = await facts.taken(connection, stated.consignment.id, taking.stop, ids.values(), stated.happened_at)
             await takeovers.check_givers(connection, taking, taken, stated.happened_at)

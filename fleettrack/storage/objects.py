@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -72,8 +72,12 @@ async def create(
         raise errors.Conflict("a serial or unit is unique forever, and some of these exist already", existing=found)
 
 
-async def find(connection: database.Connection, wanted: Iterable[str]) -> dict[str, int]:
+async def find(
+    connection: database.Connection, wanted: Iterable[str], *, among: Collection[int] | None = None
+) -> dict[str, int]:
     """Return the id of each object, named by a link of any host, our canonical form, or a bare code.
+
+    `among`: the ids of all there are for who asks; None for every object.
 
     Raises:
         NotFound: some are unknown; facts['unknown'] lists them.
@@ -81,24 +85,30 @@ async def find(connection: database.Connection, wanted: Iterable[str]) -> dict[s
         Invalid: a link is malformed.
     """
     asked = list(dict.fromkeys(wanted))
-    found: dict[str, int] = dict(await rows.plain(connection, _SQL["by_ref"], names=asked))
+    found = await _by_ref(connection, asked, among)
     parsed = {name: names.parse(name) for name in asked if name not in found}
     links = {name: n.ref for name, n in parsed.items() if n is not None}
-    by_ref = dict(await rows.plain(connection, _SQL["by_ref"], names=list(links.values()))) if links else {}
+    by_ref = await _by_ref(connection, list(links.values()), among) if links else {}
     found |= {name: by_ref[ref] for name, ref in links.items() if ref in by_ref}
     codes = [name for name, n in parsed.items() if n is None]
     if codes:
-        found |= await _by_code(connection, codes)
+        found |= await _by_code(connection, codes, among)
     unknown = [name for name in asked if name not in found]
     if unknown:
         raise errors.NotFound(f"there is no serial or unit {unknown[0]!r}", kind="object", unknown=unknown)
     return found
 
 
-async def _by_code(connection: database.Connection, codes: list[str]) -> dict[str, int]:
+async def _by_ref(connection: database.Connection, wanted: list[str], among: Collection[int] | None) -> dict[str, int]:
+    found = await rows.plain(connection, _SQL["by_ref"], names=wanted)
+    return {ref: object_id for ref, object_id in found if among is None or object_id in among}
+
+
+async def _by_code(connection: database.Connection, codes: list[str], among: Collection[int] | None) -> dict[str, int]:
     fits: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
     for code, object_id, ref in await rows.plain(connection, _SQL["by_code"], codes=codes):
-        fits[code].append((object_id, ref))
+        if among is None or object_id in among:
+            fits[code].append((object_id, ref))
     for code, candidates in fits.items():
         if len(candidates) > 1:
             raise errors.Ambiguous(f"{code!r} is more than one serial", candidates=[ref for _, ref in candidates])

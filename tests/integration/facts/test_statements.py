@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import asyncio
+
+import psycopg
 import pytest
+import recording
 import worlds_of_goods as w
 
 from fleettrack.domain import errors
 from fleettrack.services import attention, consignments, objects, receipts, statements, tracing
 from fleettrack.services.forms import facts as forms
 from fleettrack.services.forms import goods
+from fleettrack.storage import locks
 
 
 async def delivered(world: w.World, count: int = 6) -> None:
@@ -112,6 +117,32 @@ async def test_lines_name_what_differs(database_url: str) -> None:
         assert found["A2"] == found["A3"] == "fast confirmed"
         assert found["A5"] == "fast provisional"
         assert {"damaged", "refused", "short"} <= set(await open_exceptions(world))
+
+
+LOCK_ONE = "SELECT FROM consignment WHERE ref = %s FOR UPDATE"
+WAITING = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.mark.parametrize("said", [
+    {"lines": (forms.Line(object="A0", outcome="over"),)},
+    {"received": ["A0", "B0"]},
+    {"lines": (forms.Line(object="A0", outcome="received"),), "rest_follows": True},
+])  # fmt: skip
+async def test_what_moves_between_consignments_waits_for_who_locks_them_in_order(database_url: str, said: dict) -> None:
+    async with w.world(database_url) as world:
+        await world.consignment(items=[goods.NewItem(serial="A0", gtin=w.GTIN)])
+        await world.consignment("C2", items=[goods.NewItem(serial="B0", gtin=w.GTIN)])
+        named = forms.NewHandover(to_party="fast", stop=1, objects=["A0"], event_at=w.hour(7))
+        await statements.hand_over(world.planner, "C1", named, actor="test", now=w.NOW)
+        form = forms.NewReceipt(event_at=w.hour(9), **said)
+        async with await psycopg.AsyncConnection.connect(database_url) as batch:
+            await batch.execute("SELECT pg_advisory_xact_lock_shared(%s)", [locks.CONFIGURATION])
+            await batch.execute(LOCK_ONE, ["C1"])
+            stated = asyncio.create_task(receipts.receive(world.planner, "C2", form, actor="test", now=w.NOW))
+            await recording.until(lambda: world.rows(WAITING))
+            await batch.execute(LOCK_ONE, ["C2"])
+        await stated
+        assert await holders(world, count=1) == {"A0": "shop confirmed"}
 
 
 async def test_what_is_over_is_held_by_the_finder_where_it_was_found(database_url: str) -> None:

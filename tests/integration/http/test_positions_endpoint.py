@@ -101,6 +101,14 @@ async def test_history_lifts_the_bound_on_custody(api):
     assert [parcel.history for parcel in api.door.pipeline.deliveries] == [False, True]
 
 
+async def test_only_staff_lifts_the_bound_on_custody(api):
+    status, said = await api.ask("POST", POSITIONS + "?history=1", role="carrier", json=PING)
+    assert (status, said["type"]) == (403, "urn:fleettrack:problem:forbidden")
+    assert "history=1 is for staff" in said["detail"]
+    assert api.door.pipeline.asked == 0
+    assert (await api.ask("POST", POSITIONS + "?history=1", role="dispatcher", json=PING))[0] == 200
+
+
 async def test_a_tracker_can_be_named_beside_the_body(api):
     await api.ask("POST", POSITIONS + "?tracker=box", data=rmc(0)[2:], headers={"Content-Type": "text/plain"})
     assert [f.tracker for f in api.door.pipeline.fixes] == ["box"]
