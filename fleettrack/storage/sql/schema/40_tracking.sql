@@ -48,7 +48,7 @@ CREATE TABLE visit (
     arrived boolean NOT NULL,
     exited_at timestamptz,
     retracted boolean NOT NULL DEFAULT false,
-    trust smallint NOT NULL,  -- the least of the fixes that decided the arrival; 0 without one
+    trust smallint NOT NULL,  -- the least of the fixes that had a say in the arrival; 0 without one
     exit_trust smallint NOT NULL,  -- the same of the departure
     body bytea NOT NULL  -- the fold's record, whole
 );
