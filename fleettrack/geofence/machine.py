@@ -8,9 +8,10 @@ import enum
 
 import msgspec
 
+from fleettrack.domain.fix import Trust
 from fleettrack.geofence import earth, rules
 from fleettrack.geofence.state import Entry, Good, Machine, Phase
-from fleettrack.geofence.visit import Spot, Visit
+from fleettrack.geofence.visit import Left, Spot, Visit
 
 KEPT_FIRST = 2  # of the deciding fixes: the one before, and the first inside
 
@@ -178,6 +179,7 @@ def arrive(machine: Machine, rule: str, confirmed_ms: int) -> list[Visit]:
             exit_hi_ms=None,
             exit_deciding=(),
             exit_trust=0,
+            left=_still_left(known, entry.trust),
             last_ms=confirmed_ms,
         )
     else:
@@ -190,6 +192,13 @@ def arrive(machine: Machine, rule: str, confirmed_ms: int) -> list[Visit]:
             last_ms=confirmed_ms,
         )
     return [machine.visit]
+
+
+def _still_left(known: Visit, trust: int) -> Left | None:
+    """Return the proven departure that coming back does not take from custody, as it proves nothing (law L5)."""
+    assert known.exit_ms is not None
+    left = known.left or (known.exit_ms, known.exit_trust)
+    return left if trust == Trust.NONE < left[1] else None
 
 
 def outside(machine: Machine, fix: Good, far: bool, ground: Ground) -> list[Visit]:

@@ -7,6 +7,9 @@ import msgspec
 Spot = tuple[int, int, int]
 """The key of a fix: time_ms, lat_e7, lon_e7."""
 
+Left = tuple[int, int]
+"""A departure: ms and trust."""
+
 FENCE_DELETED = "fence_deleted"
 
 
@@ -33,6 +36,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     exit_hi_ms: int | None = None
     exit_deciding: tuple[Spot, ...] = ()
     exit_trust: int = 0  # the same of the departure
+    left: Left | None = None  # taken back by nothing but unproven fixes: custody still follows it
     passed: bool = False
     end_reason: str | None = None
 

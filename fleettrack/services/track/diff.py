@@ -13,7 +13,7 @@ from fleettrack.storage import visits
 SAME_VISIT_MS = 600_000  # entries closer than this may be one visit seen anew
 
 ENTRY = ("enter_ms", "lo_ms", "hi_ms")
-TOLD = (*ENTRY, "rule", "exit_ms", "confirmed_ms", "trust", "exit_trust")
+TOLD = (*ENTRY, "rule", "exit_ms", "confirmed_ms", "trust", "exit_trust", "left")
 """The fields that people and custody hang on; the others are the fold's own."""
 
 

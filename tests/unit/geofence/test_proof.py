@@ -71,6 +71,41 @@ def test_an_arrival_takes_no_proof_from_what_came_after_it() -> None:
     assert one(parked, [(400, 0, 0)]).trust == Trust.API_KEY
 
 
+STOOD: list[Fix] = [*COMING, (30, 0, 0), (200, 0, 0), *[(250 + 30 * i, 600.0 * i, 20) for i in range(1, 4)]]
+LEFT_MS = 280_000
+
+
+def back(start_s: float) -> list[Fix]:
+    return [(start_s + 30 * i, 0, 0) for i in range(6)]
+
+
+def away(start_s: float) -> list[Fix]:
+    return [(start_s + 30 * i, 600.0 * i, 20) for i in range(1, 4)]
+
+
+def test_coming_back_without_proof_takes_no_proven_departure_back() -> None:
+    assert (one(STOOD).exit_ms, one(STOOD).exit_trust) == (LEFT_MS, Trust.API_KEY)
+    reopened = one(STOOD, back(500))
+    assert (reopened.exit_ms, reopened.left) == (None, (LEFT_MS, Trust.API_KEY))
+    assert one([*STOOD, *back(500)]).left is None
+    assert one([*STOOD, *back(500)[1:]], back(500)[:1]).left == (LEFT_MS, Trust.API_KEY)
+
+
+def test_a_departure_stands_through_any_number_of_unproven_returns() -> None:
+    gone_again = one([*STOOD, *away(700)], back(500))
+    assert (gone_again.exit_ms, gone_again.left) == (730_000, (LEFT_MS, Trust.API_KEY))
+    assert one([*STOOD, *away(700)], [*back(500), *back(1000)]).left == (LEFT_MS, Trust.API_KEY)
+    assert one(STOOD, [*back(500), *away(700), *back(1000)]).left == (LEFT_MS, Trust.API_KEY)
+    proven = one([*STOOD, (950, 1500, 20), *back(1000)], [*back(500), *away(700)])
+    assert (proven.exit_ms, proven.left) == (None, None)
+
+
+def test_a_departure_without_proof_is_taken_back_without_proof() -> None:
+    left = next(i for i, (s, _, _) in enumerate(STOOD) if s * 1000 == LEFT_MS)
+    found = one([*STOOD[:left], *away(700)], [*STOOD[left:], *back(500)])
+    assert (found.exit_ms, found.exit_trust, found.left) == (730_000, Trust.NONE, None)
+
+
 @given(worlds.worlds())
 def test_trust_decides_nothing_that_people_see(world: tuple[FenceIndex, track.Track]) -> None:
     index, fixes = world
@@ -78,6 +113,6 @@ def test_trust_decides_nothing_that_people_see(world: tuple[FenceIndex, track.Tr
     end_ms = int(fixes.time_ms.max()) + LATER_MS
 
     def seen(one: track.Track) -> list[Visit]:
-        return [msgspec.structs.replace(v, trust=0, exit_trust=0) for v in visits(one, index, end_ms)]
+        return [msgspec.structs.replace(v, trust=0, exit_trust=0, left=None) for v in visits(one, index, end_ms)]
 
     assert seen(fixes) == seen(proven)
