@@ -202,8 +202,9 @@ async def visits(
             trust=r[8],
             exit_ms=_ms(r[9]),
             exit_trust=r[10],
-            place_class=r[11],
-            expected=r[12],
+            cut_off=r[11],
+            place_class=r[12],
+            expected=r[13],
         )
         for r in rows
     ]

@@ -294,6 +294,7 @@ async def save_changes(connection: database.Connection, changes: Sequence[Change
             "confirmed": arrays.times([v.confirmed_ms for v in told]),
             "trusts": arrays.int2s([v.trust for v in told]),
             "exit_trusts": arrays.int2s([v.exit_trust for v in told]),
+            "cut_off": arrays.bools([v.end_reason is not None for v in told]),
             "left": arrays.times([v.left and v.left[0] for v in told]),
             "left_trusts": arrays.int2s([v.left[1] if v.left else 0 for v in told]),
         },

@@ -72,7 +72,7 @@ FROM load WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded)
 -- stands in it although unproven fixes took it back, unless those may move custody too.
 SELECT v.id, v.tracker_id, v.place_id, e.entered_at, e.entered_lo, e.entered_hi, e.rule, e.confirmed_at, e.trust,
     CASE WHEN stands.so THEN e.left_at ELSE e.exited_at END,
-    CASE WHEN stands.so THEN e.left_trust ELSE e.exit_trust END, p.class, EXISTS (
+    CASE WHEN stands.so THEN e.left_trust ELSE e.exit_trust END, e.cut_off AND NOT stands.so, p.class, EXISTS (
         SELECT 1 FROM assignment a
         JOIN leg l ON l.vehicle_id = a.vehicle_id AND upper_inf(l.recorded)
         JOIN stop s ON s.consignment_id = l.consignment_id AND s.place_id = v.place_id

@@ -117,12 +117,12 @@ ON CONFLICT (id) DO UPDATE SET
 -- :name log
 INSERT INTO visit_event (
     visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust,
-    exit_trust, left_at, left_trust)
+    exit_trust, cut_off, left_at, left_trust)
 SELECT * FROM unnest(
     %(ids)s::bigint[], %(revisions)s::int[], %(kinds)s::text[], %(lates)s::boolean[], %(helds)s::boolean[],
     %(entered)s::timestamptz[], %(los)s::timestamptz[], %(his)s::timestamptz[], %(exited)s::timestamptz[],
     %(rules)s::text[], %(confirmed)s::timestamptz[], %(trusts)s::smallint[], %(exit_trusts)s::smallint[],
-    %(left)s::timestamptz[], %(left_trusts)s::smallint[])
+    %(cut_off)s::boolean[], %(left)s::timestamptz[], %(left_trusts)s::smallint[])
 
 -- :name fence_statements
 -- What holds of every version of every fence as known now, by the version.

@@ -72,6 +72,7 @@ CREATE TABLE visit_event (
     confirmed_at timestamptz,
     trust smallint NOT NULL,
     exit_trust smallint NOT NULL,
+    cut_off boolean NOT NULL,  -- it ended with the place's last fence: nobody saw the tracker leave
     left_at timestamptz,  -- a proven departure that only unproven fixes took back: custody still follows it
     left_trust smallint NOT NULL,
     PRIMARY KEY (visit_id, kind, revision)
