@@ -94,6 +94,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     trust: int  # the least of the fixes that decided the arrival
     exit_ms: int | None = None
     exit_trust: int = 0  # the same of the departure
+    cut_off: bool = False  # it ended with the place's last fence: nobody saw the tracker leave
     place_class: str = "site"  # site | depot | fuel | rest | border
     expected: bool = False  # the place is a stop of another consignment on that vehicle
 

@@ -38,8 +38,8 @@ def _due_ms(
     number = index.number[machine.fence]
     terms = index.terms[number]
     if machine.out is not None:
-        since = machine.out[0]
-    elif machine.entry is not None and machine.last_in == last.spot and last.slow(terms) and index.arrives[number]:
+        since = machine.out.time_ms
+    elif machine.entry is not None and machine.last_in.spot == last.spot and last.slow(terms) and index.arrives[number]:
         since = last.time_ms
     else:
         return None
@@ -70,7 +70,7 @@ def _end(machine: Machine, at_ms: int) -> list[Visit]:
         told = machines.leave_unarrived(machine, at_ms, FENCE_DELETED)
     else:
         assert machine.visit is not None
-        gone = {"exit_ms": at_ms, "exit_lo_ms": machine.last_in[0], "exit_hi_ms": at_ms}
+        gone = {"exit_ms": at_ms, "exit_lo_ms": machine.last_in.time_ms, "exit_hi_ms": at_ms}
         told = [msgspec.structs.replace(machine.visit, **gone, end_reason=FENCE_DELETED, last_ms=at_ms)]
     machine.phase, machine.visit = Phase.GONE, None
     return told

@@ -154,7 +154,7 @@ class _Batch:
             if stop > row:
                 for machine in at.values():
                     if machine.phase is Phase.IN:
-                        machine.last_in = goods[stop - 1 - begin].spot
+                        machine.last_in = goods[stop - 1 - begin]
                 row = stop
                 continue
             if not believed[row - begin] or not (at or self.within[row] != OUTSIDE):

@@ -10,6 +10,7 @@ import bisect
 import dataclasses
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -29,19 +30,20 @@ class Raw:
     lon_e7: int
     accuracy_dm: int
     speed_cms: int
+    trust: int
     xyz: earth.Point
 
 
 def judge(raw: Raw, last: Good | None, last_xyz: earth.Point | None) -> tuple[Good, int]:
     """Return a fix as it would be believed, and the flag that speaks against it (or 0)."""
     if last is None or last_xyz is None:
-        return Good(raw.time_ms, raw.lat_e7, raw.lon_e7, raw.accuracy_dm, raw.speed_cms, raw.speed_cms), 0
+        return Good(raw.time_ms, raw.lat_e7, raw.lon_e7, raw.accuracy_dm, raw.speed_cms, raw.speed_cms, raw.trust), 0
     metres, gap_ms = earth.apart(raw.xyz, last_xyz), raw.time_ms - last.time_ms
     proven = metres - (raw.accuracy_dm + last.accuracy_dm) / 10
     v = raw.speed_cms if raw.speed_cms >= 0 else round(metres * 1e5 / gap_ms)
     contradicts = gap_ms <= rules.NEIGHBOUR_MS and 0 <= last.v_cms < rules.STANDING_CMS
     pace = max(v, round(proven * 1e5 / gap_ms)) if contradicts else v
-    good = Good(raw.time_ms, raw.lat_e7, raw.lon_e7, raw.accuracy_dm, v, pace)
+    good = Good(raw.time_ms, raw.lat_e7, raw.lon_e7, raw.accuracy_dm, v, pace, raw.trust)
     if proven - rules.REACH_SLACK_M > rules.REACH_MPS * gap_ms / 1000:
         return good, int(fix.Flag.IMPLAUSIBLE_SPEED)
     claims_to_stand = 0 <= raw.speed_cms < rules.STANDING_CMS and 0 <= last.pace_cms < rules.STANDING_CMS
@@ -67,6 +69,7 @@ class Intake:
     accuracy_dm: earth.Ints
     v_cms: earth.Ints
     pace_cms: earth.Ints
+    trust: earth.Ints
     xyz: earth.Floats
     believed: npt.NDArray[np.bool_]
     before: earth.Ints  # row of the last believed before, -1 for none
@@ -81,11 +84,11 @@ class Intake:
     def raw(self, row: int, speed_cms: earth.Ints) -> Raw:
         """Return one row before it is believed, with the speed that it reported."""
         good, xyz = self.good(row)
-        return Raw(good.time_ms, good.lat_e7, good.lon_e7, good.accuracy_dm, int(speed_cms[row]), xyz)
+        return Raw(good.time_ms, good.lat_e7, good.lon_e7, good.accuracy_dm, int(speed_cms[row]), good.trust, xyz)
 
     def goods(self, rows: earth.Ints | slice) -> list[Good]:
         """Return these rows as fixes."""
-        columns = (self.time_ms, self.lat_e7, self.lon_e7, self.accuracy_dm, self.v_cms, self.pace_cms)
+        columns = (self.time_ms, self.lat_e7, self.lon_e7, self.accuracy_dm, self.v_cms, self.pace_cms, self.trust)
         return [Good(*values) for values in zip(*(column[rows].tolist() for column in columns), strict=True)]
 
 
@@ -101,8 +104,8 @@ def take_in(states: Mapping[int, TrackerState], fixes: track.Track) -> Intake:
         raise ValueError("a fix is not newer than its tracker's state: fold it from a checkpoint before it")
     known = np.array([state.last is not None for state in before], dtype=bool)
     lasts = [state.last for state in before if state.last is not None]
-    carried = np.array([(g.time_ms, g.lat_e7, g.lon_e7, g.accuracy_dm, g.v_cms, g.pace_cms) for g in lasts])
-    carried = carried.reshape(-1, 6).astype(np.int64)
+    carried = np.array([msgspec.structs.astuple(g) for g in lasts])
+    carried = carried.reshape(-1, len(Good.__struct_fields__)).astype(np.int64)
     at = first[known]
 
     def column(new: earth.Ints, old: earth.Ints) -> earth.Ints:
@@ -120,6 +123,7 @@ def take_in(states: Mapping[int, TrackerState], fixes: track.Track) -> Intake:
         accuracy_dm=column(accuracy, carried[:, 3]),
         v_cms=column(speed, carried[:, 4]),
         pace_cms=column(speed, carried[:, 5]),
+        trust=column(fixes.trust, carried[:, 6]),
         xyz=earth.ecef(lat, lon),
         believed=np.ones(len(lat), dtype=bool),
         before=np.arange(len(lat), dtype=np.int64) - 1,
@@ -141,7 +145,8 @@ def _one_of_each_time(
     """
     intrinsic = track.intrinsic_flags(fixes)
     usable = np.flatnonzero((intrinsic & fix.UNDECIDING) == 0)
-    keys = (fixes.speed_cms, fixes.lon_e7, fixes.lat_e7, accuracy, intrinsic, fixes.time_ms, fixes.tracker_id)
+    said = (fixes.trust, fixes.speed_cms, fixes.lon_e7, fixes.lat_e7)
+    keys = (*said, accuracy, intrinsic, fixes.time_ms, fixes.tracker_id)
     order = usable[np.lexsort([key[usable] for key in keys])]
     tracker, time = fixes.tracker_id[order], fixes.time_ms[order]
     least = np.ones(len(order), dtype=bool)

@@ -8,9 +8,10 @@ import enum
 
 import msgspec
 
+from fleettrack.domain.fix import Trust
 from fleettrack.geofence import earth, rules
 from fleettrack.geofence.state import Entry, Good, Machine, Phase
-from fleettrack.geofence.visit import Spot, Visit
+from fleettrack.geofence.visit import Left, Spot, Visit
 
 KEPT_FIRST = 2  # of the deciding fixes: the one before, and the first inside
 
@@ -80,8 +81,9 @@ def enter(
     `unheard`: it is the first fix after an outage of ours, so the time before it is no evidence.
     """
     seen = () if before is None or where.unseen else (before.spot,)
-    entry = Entry(fix.time_ms, where.enter_ms, where.lo_ms, where.unseen, (*seen, fix.spot))
-    machine = Machine(place_id, Phase.ENTERING, pinned, ground.version, fix.spot, None, entry)
+    trust = fix.trust if before is None else min(before.trust, fix.trust)
+    entry = Entry(fix.time_ms, where.enter_ms, where.lo_ms, where.unseen, (*seen, fix.spot), trust)
+    machine = Machine(place_id, Phase.ENTERING, pinned, ground.version, fix, None, entry)
     told: list[Visit] = []
     known = departed.visit if departed is not None else None
     if known is not None and known.exit_ms is not None:
@@ -100,7 +102,7 @@ def enter(
 
 def begin_anew(entry: Entry) -> None:
     """Let a stop show after an outage of ours: neither its length nor what nobody heard in it is evidence of one."""
-    entry.slow_from_ms, entry.origin, entry.all_slow, entry.stood_ms = None, None, False, 0
+    entry.slow_from, entry.origin, entry.all_slow, entry.stood_ms = None, None, False, 0
 
 
 def _entered(machine: Machine) -> Visit:
@@ -121,34 +123,37 @@ def _entered(machine: Machine) -> Visit:
 
 def inside(machine: Machine, fix: Good, ground: Ground) -> list[Visit]:
     """Take a fix inside."""
-    machine.fence, machine.last_in = ground.version, fix.spot
+    machine.fence, machine.last_in = ground.version, fix
     entry = machine.entry
     if entry is None:
         machine.phase, machine.out, machine.still = Phase.IN, None, True
         return []
     if fix.time_ms > entry.first_ms:
-        kept = entry.spots if len(entry.spots) < rules.DECIDING_MAX else _thinned(entry.spots)
+        kept = entry.spots if len(entry.spots) < rules.DECIDING_MAX else _thinned(entry)
         entry.spots = (*kept, fix.spot)
     if not ground.arrives:
-        entry.slow_from_ms, entry.all_slow = None, False
+        entry.slow_from, entry.all_slow = None, False
         return []
     entry.origin = entry.origin or fix.spot
     if not fix.slow(ground.terms):
-        entry.slow_from_ms, entry.all_slow = None, False
-    elif entry.slow_from_ms is None:
-        entry.slow_from_ms = fix.time_ms
+        entry.slow_from, entry.all_slow = None, False
+    elif entry.slow_from is None:
+        entry.slow_from = fix.spot
     rule = _stopped(entry, fix, ground)
     return arrive(machine, rule, fix.time_ms) if rule else []
 
 
-def _thinned(spots: tuple[Spot, ...]) -> tuple[Spot, ...]:
-    return spots[:KEPT_FIRST] + spots[KEPT_FIRST + 1 :]
+def _thinned(entry: Entry) -> tuple[Spot, ...]:
+    """Leave out the oldest fix that no rule starts from."""
+    kept = {*entry.spots[:KEPT_FIRST], entry.slow_from, entry.origin}
+    dropped = next(spot for spot in entry.spots if spot not in kept)
+    return tuple(spot for spot in entry.spots if spot != dropped)
 
 
 def _stopped(entry: Entry, fix: Good, ground: Ground) -> str | None:
     """Apply rules a, b and c."""
     halt_ms = ground.terms.halt_s * 1000
-    if entry.slow_from_ms is not None and fix.time_ms - entry.slow_from_ms >= halt_ms:
+    if entry.slow_from is not None and fix.time_ms - entry.slow_from[0] >= halt_ms:
         return "a"
     if ground.wide or entry.origin is None:
         return None
@@ -168,13 +173,32 @@ def arrive(machine: Machine, rule: str, confirmed_ms: int) -> list[Visit]:
     machine.phase, machine.entry, machine.out, machine.still = Phase.IN, None, None, True
     if known.exit_ms is not None:
         machine.visit = msgspec.structs.replace(
-            known, exit_ms=None, exit_lo_ms=None, exit_hi_ms=None, exit_deciding=(), last_ms=confirmed_ms
+            known,
+            exit_ms=None,
+            exit_lo_ms=None,
+            exit_hi_ms=None,
+            exit_deciding=(),
+            exit_trust=0,
+            left=_still_left(known, entry.trust),
+            last_ms=confirmed_ms,
         )
     else:
         machine.visit = msgspec.structs.replace(
-            known, rule=rule, confirmed_ms=confirmed_ms, deciding=entry.spots, last_ms=confirmed_ms
+            known,
+            rule=rule,
+            confirmed_ms=confirmed_ms,
+            deciding=entry.spots,
+            trust=entry.trust,
+            last_ms=confirmed_ms,
         )
     return [machine.visit]
+
+
+def _still_left(known: Visit, trust: int) -> Left | None:
+    """Return the proven departure that coming back does not take from custody, as it proves nothing (law L5)."""
+    assert known.exit_ms is not None
+    left = known.left or (known.exit_ms, known.exit_trust)
+    return left if trust == Trust.NONE < left[1] else None
 
 
 def outside(machine: Machine, fix: Good, far: bool, ground: Ground) -> list[Visit]:
@@ -183,12 +207,12 @@ def outside(machine: Machine, fix: Good, far: bool, ground: Ground) -> list[Visi
         rule = _stopped_short(machine.entry, fix, ground.terms) if ground.arrives else None
         if rule is None:
             return leave_unarrived(machine, fix.time_ms)
-        return arrive(machine, rule, fix.time_ms) + depart(machine, fix.spot, fix.spot, fix.time_ms)
+        return arrive(machine, rule, fix.time_ms) + depart(machine, fix, fix, fix.time_ms)
     if machine.phase is Phase.IN:
-        machine.phase, machine.out = Phase.LEAVING, fix.spot
-        return depart(machine, fix.spot, fix.spot, fix.time_ms) if far else []
+        machine.phase, machine.out = Phase.LEAVING, fix
+        return depart(machine, fix, fix, fix.time_ms) if far else []
     if machine.phase is Phase.LEAVING and machine.out is not None:
-        return depart(machine, machine.out, fix.spot, fix.time_ms)
+        return depart(machine, machine.out, fix, fix.time_ms)
     return []
 
 
@@ -210,14 +234,20 @@ def stand(entry: Entry, before: Good, fix: Good, terms: rules.Rules) -> None:
     entry.stood_ms += max(0, min(since_entry_ms, round(fix.time_ms - before.time_ms - way_ms)))
 
 
-def depart(machine: Machine, out: Spot, decided: Spot, at_ms: int) -> list[Visit]:
+def depart(machine: Machine, out: Good, decided: Good, at_ms: int) -> list[Visit]:
     """End an arrived visit at its first fix outside."""
     known = machine.visit
     assert known is not None
-    spots = tuple(sorted({machine.last_in, out, decided}))
+    deciding = (machine.last_in, out, decided)
     machine.phase, machine.out = Phase.GONE, None
     machine.visit = msgspec.structs.replace(
-        known, exit_ms=out[0], exit_lo_ms=machine.last_in[0], exit_hi_ms=out[0], exit_deciding=spots, last_ms=at_ms
+        known,
+        exit_ms=out.time_ms,
+        exit_lo_ms=machine.last_in.time_ms,
+        exit_hi_ms=out.time_ms,
+        exit_deciding=tuple(sorted({good.spot for good in deciding})),
+        exit_trust=min(good.trust for good in deciding),
+        last_ms=at_ms,
     )
     return [machine.visit]
 
@@ -231,7 +261,7 @@ def leave_unarrived(machine: Machine, out_ms: int, reason: str | None = None) ->
     told = msgspec.structs.replace(
         _entered(machine) if departed else known,
         exit_ms=out_ms,
-        exit_lo_ms=machine.last_in[0],
+        exit_lo_ms=machine.last_in.time_ms,
         exit_hi_ms=out_ms,
         deciding=entry.spots,
         passed=reason is None,

@@ -89,10 +89,12 @@ def _seen(
     if sight >= Sight.OUT:
         sight, number = _taken_over(machine, fix, fences, index) or (sight, number)
     ground = _ground(index.number[machine.fence], index)
+    if machine.entry is not None:
+        machine.entry.trust = min(machine.entry.trust, fix.trust)
     if machine.entry is not None and clock.is_ours(before, fix, ground.terms, usual_ms, index):
         machines.begin_anew(machine.entry)
     elif machine.entry is not None:
-        stood = machine.last_in == before.spot and before.slow(ground.terms)
+        stood = machine.last_in.spot == before.spot and before.slow(ground.terms)
         if stood or (sight is Sight.IN and fix.slow(ground.terms)):
             machines.stand(machine.entry, before, fix, ground.terms)
     told = _after_silence(machine, fix, before, usual_ms, sight, ground, index)
@@ -125,7 +127,7 @@ def _after_silence(
     machine: Machine, fix: Good, before: Good, usual_ms: Usual, sight: Sight, ground: Ground, index: FenceIndex
 ) -> list[Visit]:
     """Apply rule d to a silence that began with a moving fix inside: only now can one tell whether it stopped."""
-    if machine.entry is None or machine.last_in != before.spot or not ground.arrives:
+    if machine.entry is None or machine.last_in.spot != before.spot or not ground.arrives:
         return []
     gap_ms = index.calendar.heard_ms(before.time_ms, fix.time_ms)
     if gap_ms < ground.terms.silence_s * 1000 or gap_ms < clock.silence_ms(ground.terms, usual_ms()):

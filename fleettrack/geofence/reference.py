@@ -57,9 +57,10 @@ def fold(
 def _in_order(one: track.Track) -> list[intake.Raw]:
     """Return the fixes that could decide, by time, and of one time the least first."""
     accuracy, flags = track.accuracy_dm(one).tolist(), track.intrinsic_flags(one).tolist()
-    columns = (one.time_ms.tolist(), flags, accuracy, one.lat_e7.tolist(), one.lon_e7.tolist(), one.speed_cms.tolist())
+    said = (one.lat_e7.tolist(), one.lon_e7.tolist(), one.speed_cms.tolist(), one.trust.tolist())
+    columns = (one.time_ms.tolist(), flags, accuracy, *said)
     usable = sorted(row for row in zip(*columns, strict=True) if not row[1] & fixes.UNDECIDING)
-    return [intake.Raw(t, lat, lon, acc, speed, _xyz(lat, lon)) for t, _, acc, lat, lon, speed in usable]
+    return [intake.Raw(t, lat, lon, acc, speed, trust, _xyz(lat, lon)) for t, _, acc, lat, lon, speed, trust in usable]
 
 
 def _xyz(lat_e7: int, lon_e7: int) -> earth.Point:

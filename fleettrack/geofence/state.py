@@ -21,6 +21,7 @@ class Good(msgspec.Struct, frozen=True, array_like=True, gc=False):
     accuracy_dm: int
     v_cms: int  # reported speed, else displacement over time
     pace_cms: int  # the greater of it and what displacement proves: below the stop speed is slow
+    trust: int  # of fix.Trust
 
     @property
     def spot(self) -> Spot:
@@ -48,9 +49,10 @@ class Entry(msgspec.Struct, array_like=True):
     enter_ms: int
     lo_ms: int
     unseen: bool
-    spots: tuple[Spot, ...]  # the fix before, the first inside, and the latest inside
+    spots: tuple[Spot, ...]  # the fix before, the first inside, those that a rule starts from, and the latest inside
+    trust: int  # the least of all fixes from the one before: each has a say in whether a rule applies
     origin: Spot | None = None  # first fix inside a fence that one can arrive at
-    slow_from_ms: int | None = None  # start of the present run of slow ones
+    slow_from: Spot | None = None  # start of the present run of slow ones
     all_slow: bool = True
     stood_ms: int = 0  # as far as fixes and the ways between them tell
 
@@ -62,10 +64,10 @@ class Machine(msgspec.Struct, array_like=True):
     phase: Phase
     pinned: tuple[int, ...]  # versions that judge it, ascending
     fence: int  # version it was last inside of: its rules hold
-    last_in: Spot
+    last_in: Good
     visit: Visit | None  # as last told; while entering anew, the departed one that would be reopened
     entry: Entry | None = None  # while ENTERING
-    out: Spot | None = None  # while LEAVING: the first fix outside
+    out: Good | None = None  # while LEAVING: the first fix outside
     still: bool = True  # nothing since the last fix inside but slow fixes near by
 
     def copy(self) -> Machine:

@@ -24,11 +24,15 @@ class Track:
     accuracy_dm: earth.Ints
     hdop_centi: earth.Ints
     flags: earth.Ints  # of fix.Flag; what depends on neighbours is ignored, the fold finds it anew
+    trust: earth.Ints  # of fix.Trust: what is proven of who sent it
 
     @classmethod
     def of(cls, *columns: object) -> Track:
-        """Take columns of anything that numpy reads as integers."""
-        return cls(*(np.asarray(column, dtype=np.int64) for column in columns))
+        """Take columns of anything that numpy reads as integers; without one of trust the fixes count as proven."""
+        read = [np.asarray(column, dtype=np.int64) for column in columns]
+        if len(read) < len(dataclasses.fields(cls)):
+            read.append(np.full(len(read[0]), int(fix.Trust.API_KEY)))
+        return cls(*read)
 
     def __len__(self) -> int:
         return len(self.time_ms)

@@ -7,6 +7,9 @@ import msgspec
 Spot = tuple[int, int, int]
 """The key of a fix: time_ms, lat_e7, lon_e7."""
 
+Left = tuple[int, int]
+"""A departure: ms and trust."""
+
 FENCE_DELETED = "fence_deleted"
 
 
@@ -27,10 +30,13 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     last_ms: int  # event time of its last change: of a fix, or when the clock decided
     rule: str | None = None  # a…e: by which it arrived
     confirmed_ms: int | None = None  # when that was known
+    trust: int = 0  # the least of the fixes that decided the arrival; 0 without one
     exit_ms: int | None = None  # first fix outside
     exit_lo_ms: int | None = None  # last fix inside
     exit_hi_ms: int | None = None
     exit_deciding: tuple[Spot, ...] = ()
+    exit_trust: int = 0  # the same of the departure
+    left: Left | None = None  # taken back by nothing but unproven fixes: custody still follows it
     passed: bool = False
     end_reason: str | None = None
 

@@ -56,7 +56,7 @@ async def gather(
     trackers = {a.tracker_id for plan in plans.values() for a in plan.assignments}
     earliest = min(plan.consignment.effective_from_ms for plan in plans.values())
     by_tracker: defaultdict[int, list[consignment.Visit]] = defaultdict(list)
-    for visit in await journeys.visits(connection, trackers, earliest) if trackers else []:
+    for visit in await journeys.visits(connection, trackers, earliest, none_trust_may_transfer=none_trust_may_transfer):
         by_tracker[visit.tracker_id].append(visit)
     found = {}
     for id_, plan in plans.items():

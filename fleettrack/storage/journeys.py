@@ -175,9 +175,20 @@ async def _facts(connection: database.Connection, ids: list[int]) -> defaultdict
     return found
 
 
-async def visits(connection: database.Connection, trackers: Iterable[int], since_ms: int) -> list[consignment.Visit]:
-    """Return the arrived visits of these trackers that ended or changed after a time."""
-    rows = await _fetch(connection, "visits", trackers=list(trackers), since=units.utc(since_ms))
+async def visits(
+    connection: database.Connection, trackers: Iterable[int], since_ms: int, *, none_trust_may_transfer: bool
+) -> list[consignment.Visit]:
+    """Return the arrived visits of these trackers that ended or changed after a time, as custody follows them."""
+    wanted = list(trackers)
+    if not wanted:
+        return []
+    rows = await _fetch(
+        connection,
+        "visits",
+        trackers=wanted,
+        since=units.utc(since_ms),
+        none_trust=none_trust_may_transfer,
+    )
     return [
         consignment.Visit(
             id=r[0],
@@ -191,8 +202,9 @@ async def visits(connection: database.Connection, trackers: Iterable[int], since
             trust=r[8],
             exit_ms=_ms(r[9]),
             exit_trust=r[10],
-            place_class=r[11],
-            expected=r[12],
+            cut_off=r[11],
+            place_class=r[12],
+            expected=r[13],
         )
         for r in rows
     ]

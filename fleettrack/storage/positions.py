@@ -119,13 +119,13 @@ async def since(
 ) -> tuple[np.ndarray[Any, Any], ...]:
     """Return the fixes of each tracker after its time (None: all), -1 for unknown speed, accuracy and HDOP.
 
-    Columns: tracker, ms, lat_e7, lon_e7, cm/s, accuracy dm, HDOP 0.01, flags.
+    Columns: tracker, ms, lat_e7, lon_e7, cm/s, accuracy dm, HDOP 0.01, flags, trust.
     """
     parameters = {"trackers": arrays.int8s(after_ms), "after": arrays.times(after_ms.values())}
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_SQL["since"], parameters)
         rows = await cursor.fetchall()
-    return tuple(np.array(column, np.int64) for column in zip(*rows, strict=True)) or (np.empty(0, np.int64),) * 8
+    return tuple(np.array(column, np.int64) for column in zip(*rows, strict=True)) or (np.empty(0, np.int64),) * 9
 
 
 class Point(msgspec.Struct, frozen=True):

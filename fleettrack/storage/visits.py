@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -30,20 +30,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     fold: states.TrackerState
 
 
-class Trusts(NamedTuple):
-    """The least trust of the fixes that decided an arrival, and a departure; 0 where there is none."""
-
-    arrival: int = 0
-    exit: int = 0
-
-
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """A visit as stored."""
 
     id: int
     tracker_id: int
     revision: int
-    trusts: Trusts
     held: bool  # its newest revision waits for a person
     visit: folded.Visit
 
@@ -59,7 +51,6 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...]
     late: bool = False
     held: bool = False
-    trusts: Trusts = Trusts()
 
     @property
     def retracted(self) -> bool:
@@ -252,10 +243,7 @@ async def by_key(connection: database.Connection, keys: Sequence[tuple[int, int,
 
 
 def _stored(rows: Rows) -> list[Stored]:
-    return [
-        Stored(id=r[0], tracker_id=r[1], revision=r[2], trusts=Trusts(r[3], r[4]), held=r[5], visit=_visit.decode(r[6]))
-        for r in rows
-    ]
+    return [Stored(id=r[0], tracker_id=r[1], revision=r[2], held=r[3], visit=_visit.decode(r[4])) for r in rows]
 
 
 async def bodies(connection: database.Connection, ids: Sequence[int]) -> dict[int, tuple[int, folded.Visit]]:
@@ -286,8 +274,8 @@ async def save_changes(connection: database.Connection, changes: Sequence[Change
             "changes": arrays.times([v.last_ms for v in seen]),
             "arrived": arrays.bools([v.rule is not None for v in seen]),
             "retracted": arrays.bools([c.retracted for c in changes]),
-            "trusts": arrays.int2s([c.trusts.arrival for c in changes]),
-            "exit_trusts": arrays.int2s([c.trusts.exit for c in changes]),
+            "trusts": arrays.int2s([v.trust for v in seen]),
+            "exit_trusts": arrays.int2s([v.exit_trust for v in seen]),
             "bodies": arrays.byteas([_body.encode(v) for v in seen]),
         },
     )
@@ -304,8 +292,11 @@ async def save_changes(connection: database.Connection, changes: Sequence[Change
             "helds": arrays.bools([c.held for c, _ in events]),
             "rules": arrays.texts([v.rule for v in told]),
             "confirmed": arrays.times([v.confirmed_ms for v in told]),
-            "trusts": arrays.int2s([c.trusts.arrival for c, _ in events]),
-            "exit_trusts": arrays.int2s([c.trusts.exit for c, _ in events]),
+            "trusts": arrays.int2s([v.trust for v in told]),
+            "exit_trusts": arrays.int2s([v.exit_trust for v in told]),
+            "cut_off": arrays.bools([v.end_reason is not None for v in told]),
+            "left": arrays.times([v.left and v.left[0] for v in told]),
+            "left_trusts": arrays.int2s([v.left[1] if v.left else 0 for v in told]),
         },
     )
 

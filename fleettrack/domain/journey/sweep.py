@@ -46,7 +46,7 @@ def sweep(cohort: cohorts.Cohort, seen: world.World) -> passage.Passage:
         for visit in seen.visits.get(tracker_id, ()):
             for at_ms in _starts(trip, visit):
                 agenda.visit(at_ms, _ARRIVES, visit)
-            if visit.exit_ms is not None:
+            if visit.exit_ms is not None and not visit.cut_off:
                 agenda.visit(visit.exit_ms, _DEPARTS, visit)
     for far in seen.known.beyond:
         if far.tracker_id in trackers:

@@ -13,7 +13,7 @@ from fleettrack.storage import visits
 SAME_VISIT_MS = 600_000  # entries closer than this may be one visit seen anew
 
 ENTRY = ("enter_ms", "lo_ms", "hi_ms")
-TOLD = (*ENTRY, "rule", "exit_ms", "confirmed_ms")
+TOLD = (*ENTRY, "rule", "exit_ms", "confirmed_ms", "trust", "exit_trust", "left")
 """The fields that people and custody hang on; the others are the fold's own."""
 
 
@@ -24,20 +24,17 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     old: visits.Stored | None
     new: Visit | None
 
-    def kinds(self, trusts: visits.Trusts) -> tuple[str, ...]:
-        """Return the facts that this step brings, in their order; none where only the fold's own record changed.
-
-        `trusts` are those of the fixes that decide it now: a second copy of a fix may have proved more.
-        """
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The facts that this step brings, in their order; none where only the fold's own record changed."""
         if self.new is None:
             return ("retracted",)
-        kinds = _news(None if self.old is None else self.old.visit, self.new)
-        restated = self.old is not None and self.old.trusts != trusts and not kinds
-        return ("corrected",) if restated else kinds
+        return _news(None if self.old is None else self.old.visit, self.new)
 
-    def changes(self, trusts: visits.Trusts) -> bool:
-        """Say whether there is anything to write."""
-        return self.old is None or self.old.visit != self.new or self.old.trusts != trusts
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to write."""
+        return self.old is None or self.old.visit != self.new
 
 
 def _news(old: Visit | None, new: Visit) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from fleettrack.geofence import clock, state, track
 from fleettrack.geofence import fold as visit_fold
 from fleettrack.geofence.index import FenceIndex
-from fleettrack.geofence.visit import Spot, Visit
+from fleettrack.geofence.visit import Visit
 from fleettrack.services.track import diff
 from fleettrack.storage import database, ledger, positions, visits
 
@@ -129,7 +129,7 @@ class Folder:
         rows = await positions.since(connection, {t: checkpoints[t][0] if t in checkpoints else None for t in again})
         mine = ~np.isin(onward.tracker_id, np.fromiter(again, np.int64))
         parts = [onward[np.flatnonzero(mine)], track.Track.of(*rows)]
-        names = ("tracker_id", "time_ms", "lat_e7", "lon_e7", "speed_cms", "accuracy_dm", "hdop_centi", "flags")
+        names = [field.name for field in dataclasses.fields(track.Track)]
         return starts, track.Track.of(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
     async def _steps(
@@ -192,13 +192,12 @@ class Folder:
     ) -> list[visits.Change]:
         if steps:
             await ledger.join_writers(connection)  # before a time is taken at which visits were recorded
-        trusts = await _trusts(connection, steps)
-        wanted = [(s, found) for s, found in zip(steps, trusts, strict=True) if s.changes(found)]
-        fresh = iter(await visits.new_ids(connection, sum(s.old is None for s, _ in wanted)))
+        wanted = [s for s in steps if s.changes]
+        fresh = iter(await visits.new_ids(connection, sum(s.old is None for s in wanted)))
         changes = []
-        for s, found in wanted:
+        for s in wanted:
             late = s.tracker_id in again
-            kinds = s.kinds(found)
+            kinds = s.kinds
             bound = late and s.tracker_id not in history and _beyond_bound(again[s.tracker_id], held, s.tracker_id)
             changes.append(
                 visits.Change(
@@ -210,7 +209,6 @@ class Folder:
                     kinds=kinds,
                     late=late,
                     held=bound or (s.old is not None and s.old.held),  # until a person accepts it
-                    trusts=found,
                 )
             )
         return changes
@@ -286,6 +284,7 @@ def _track(columns: positions.Columns) -> track.Track:
         known(columns.accuracy_dm),
         known(columns.hdop_centi),
         columns.flags,
+        columns.trust,
     )
 
 
@@ -303,22 +302,3 @@ def _shown(columns: positions.Columns) -> dict[visits.Place, visits.Shown]:
     names = ("tracker_id", "fix_time", "lat_e7", "lon_e7", "speed_cms", "course_ddeg", "received_at")
     rows = zip(*(getattr(columns, name)[last].tolist() for name in names), strict=True)
     return {(t, ms, lat, lon): visits.Shown(*beside) for t, ms, lat, lon, *beside in rows}
-
-
-async def _trusts(connection: database.Connection, steps: Sequence[diff.Step]) -> list[visits.Trusts]:
-    """Return for each step the least trust of the fixes that decided the arrival, and of those of the departure."""
-    arrived = [s.new if s.new is not None and s.new.rule else None for s in steps]
-    told = zip(steps, arrived, strict=True)
-    spots = {(s.tracker_id, spot) for s, v in told if v is not None for spot in (*v.deciding, *v.exit_deciding)}
-    stored = await positions.by_key(connection, spots) if spots else []
-    known = {(e.tracker_id, (e.time_ms, e.lat_e7, e.lon_e7)): e.trust or 0 for e in stored}
-
-    def least(tracker_id: int, deciding: Sequence[Spot]) -> int:
-        return min((known.get((tracker_id, spot), 0) for spot in deciding), default=0)
-
-    return [
-        visits.Trusts()
-        if v is None
-        else visits.Trusts(least(s.tracker_id, v.deciding), least(s.tracker_id, v.exit_deciding))
-        for s, v in zip(steps, arrived, strict=True)
-    ]

@@ -82,6 +82,39 @@ async def test_fixes_without_proof_do_not_drive_goods_away(database_url: str) ->
         assert moved(world) == []
 
 
+def coming_back(world_end_ms: int, place: str) -> list[fix.Fix]:
+    """Return fixes that stand at a place again, soon after it was left."""
+    return [ground.at("T1", world_end_ms + 150_000 + 30_000 * k, *ground.PLACES[place], 0.0) for k in range(6)]
+
+
+async def test_fixes_without_proof_do_not_bring_goods_back_to_the_drop(database_url: str) -> None:
+    ground.set_up(database_url, ["T1"])
+    put_on_goods(database_url)
+    async with ground.running(database_url) as world:
+        day = ground.drive("T1", [("A", 600), ("B", 600)])
+        back = coming_back(day[-1].time_ms, "B")
+        await world.feed(day, back[-1].time_ms)
+        turned_away = world.custody()
+        assert moved(world) == []
+        await world.feed(back, back[-1].time_ms, **UNPROVEN)
+        assert world.rows("SELECT exited_at, trust FROM visit WHERE place_id = 2") == [(None, 3)]
+        assert world.custody() == turned_away
+        await world.feed(back, back[-1].time_ms)  # now somebody proves it
+        assert moved(world) == HELD
+
+
+async def test_fixes_without_proof_do_not_bring_goods_back_to_the_pickup(database_url: str) -> None:
+    ground.set_up(database_url, ["T1"])
+    async with ground.running(database_url) as world:
+        day = ground.drive("T1", [("A", 600)])
+        back = coming_back(day[-1].time_ms, "A")
+        await world.feed(back, back[-1].time_ms, **UNPROVEN)  # in any order
+        await world.feed(day, back[-1].time_ms)
+        assert [r[1] for r in world.custody()].count("picked_up") == 2
+        await world.feed(back, back[-1].time_ms)
+        assert [r[1] for r in world.custody()] == ["arrived"] * 2
+
+
 @hypothesis.settings(max_examples=10, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(said=st.lists(copies, min_size=2, max_size=6), rng=st.randoms(use_true_random=False))
 def test_copies_of_any_trust_in_any_order_make_one_fix(template: dict[str, str], said: list[Copy], rng) -> None:  # type: ignore[no-untyped-def]

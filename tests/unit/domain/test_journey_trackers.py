@@ -225,3 +225,19 @@ def test_two_trackers_on_one_truck_are_one_truck():
     assert told.holder(2) == (CARRIER, "provisional")
     assert told.holder(5) == (CONSIGNEE, "provisional")
     assert told.kinds().count("departed") == 1
+
+
+def test_stay_that_ends_with_its_fence_is_no_departure_from_the_pickup_and_leaving_the_new_fence_is():
+    visits = [visit(1, A, 1, 1.5, cut_off=True), visit(2, A, 1.6, 2), visit(3, B, 5)]
+    told = tell(assignments=[on_truck()], visits=visits)
+    assert hours(told.entry("departed").event_ms) == 2
+    assert hours(told.entry("picked_up").event_ms) == 2
+    assert told.holder(5) == (CONSIGNEE, "provisional")
+    assert told.problems() == []
+
+
+def test_stay_that_ends_with_its_fence_takes_no_delivery_back():
+    visits = [GOODS_TRIP[0], visit(2, B, 5, 6, GOODS_BOX, cut_off=True)]
+    told = tell(assignments=[on_goods()], visits=visits)
+    assert told.holder(7) == (CONSIGNEE, "provisional")
+    assert told.problems() == []

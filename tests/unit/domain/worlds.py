@@ -76,7 +76,7 @@ def assignments(draw: st.DrawFn) -> consignment.Assignment:
 
 
 def seen_at(
-    id_: int, tracker: int, place: int, start: int, end: int | None, trusts: tuple[int, int]
+    id_: int, tracker: int, place: int, start: int, end: int | None, ended: tuple[int, int, bool]
 ) -> consignment.Visit:
     return consignment.Visit(
         id=id_,
@@ -87,14 +87,15 @@ def seen_at(
         hi_ms=start + 30_000,
         rule="a",
         confirmed_ms=start + 200_000,
-        trust=trusts[0],
+        trust=ended[0],
         exit_ms=end,
-        exit_trust=trusts[1],
+        exit_trust=ended[1],
+        cut_off=ended[2] and end is not None,
     )
 
 
 _TRUST = st.sampled_from((fix.Trust.API_KEY,) * 4 + (fix.Trust.NONE,))
-TRUSTS = st.tuples(_TRUST, _TRUST)
+ENDED = st.tuples(_TRUST, _TRUST, st.sampled_from((False,) * 4 + (True,)))  # trusts, and whether cut off
 
 
 @st.composite
@@ -103,7 +104,7 @@ def visits(draw: st.DrawFn, id_: int) -> consignment.Visit:
     start, end = draw(SPANS)
     place = draw(st.sampled_from((*PLACES, s.ELSEWHERE)))
     return seen_at(
-        id_, draw(st.sampled_from(TRACKERS)), place, start, draw(st.sampled_from((end + 1, None))), draw(TRUSTS)
+        id_, draw(st.sampled_from(TRACKERS)), place, start, draw(st.sampled_from((end + 1, None))), draw(ENDED)
     )
 
 
@@ -119,9 +120,9 @@ def trips(draw: st.DrawFn, plan: consignment.Consignment, tracker: int, first_id
     times = [s.START + quarter * 900_000 for quarter in quarters]
     if draw(st.booleans()):
         times[-1] = 0
-    trusts = draw(TRUSTS)
+    ended = draw(ENDED)
     return [
-        seen_at(first_id + i, tracker, place, times[2 * i], times[2 * i + 1] or None, trusts)
+        seen_at(first_id + i, tracker, place, times[2 * i], times[2 * i + 1] or None, ended)
         for i, place in enumerate(places)
     ]
 
@@ -178,7 +179,7 @@ def revised(draw: st.DrawFn, old: consignment.Visit) -> consignment.Visit | None
     if moved is None:
         return None
     start = old.enter_ms + moved if old.exit_ms is None else min(old.enter_ms + moved, old.exit_ms - 1)
-    return seen_at(old.id, old.tracker_id, old.place_id, start, old.exit_ms, (old.trust, old.exit_trust))
+    return seen_at(old.id, old.tracker_id, old.place_id, start, old.exit_ms, (old.trust, old.exit_trust, old.cut_off))
 
 
 @st.composite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from fleettrack.domain.fix import Flag
+from fleettrack.domain.fix import Flag, Trust
 from fleettrack.geofence import rules, shapes, track
 from fleettrack.geofence.index import FenceIndex
 from fleettrack.geofence.visit import Visit
@@ -78,6 +78,7 @@ legs = st.lists(
         st.booleans(),  # the fixes stand at the spot, or are spread on the way to it
         st.sampled_from((-1, 0, 3, 12)),  # speed reported, m/s
         st.sampled_from((-1, 40, 300, 2000)),  # accuracy, dm
+        st.sampled_from((Trust.API_KEY, Trust.API_KEY, Trust.NONE)),
     ),
     min_size=1,
     max_size=8,
@@ -89,7 +90,7 @@ def tracks(draw: st.DrawFn, centre: tuple[float, float], tracker: int = 1) -> tr
     """Fixes of one tracker, in order of time, some of a time that another has as well, some flagged."""
     rows: list[tuple[int, ...]] = []
     time, here = T0 + draw(st.integers(0, 5)) * 1000, (9000.0, 0.0)
-    for spot, count, apart_s, stands, speed, accuracy in draw(legs):
+    for spot, count, apart_s, stands, speed, accuracy, trust in draw(legs):
         for i in range(count):
             time += apart_s * 1000
             share = 1.0 if stands else (i + 1) / count
@@ -97,14 +98,15 @@ def tracks(draw: st.DrawFn, centre: tuple[float, float], tracker: int = 1) -> tr
             x = here[0] + (spot[0] - here[0]) * share + jitter
             lat, lon = offset(centre, x, here[1] + (spot[1] - here[1]) * share)
             reported = -1 if speed < 0 else speed * 100
-            rows.append((tracker, time, round(lat * 1e7), round(lon * 1e7), reported, accuracy, -1, 0))
+            rows.append((tracker, time, round(lat * 1e7), round(lon * 1e7), reported, accuracy, -1, 0, int(trust)))
             odd = draw(st.integers(0, 40))
             if odd == 0:  # an outlier at the same time
-                rows.append((*rows[-1][:2], rows[-1][2] - 40_000, *rows[-1][3:5], 50, -1, 0))
+                rows.append((*rows[-1][:2], rows[-1][2] - 40_000, *rows[-1][3:5], 50, -1, 0, int(trust)))
             elif odd == 1:  # a jump of 500 m that claims precision
-                rows[-1] = (*rows[-1][:2], rows[-1][2] - 45_000, rows[-1][3], 0, 40, -1, 0)
+                rows[-1] = (*rows[-1][:2], rows[-1][2] - 45_000, rows[-1][3], 0, 40, -1, 0, int(trust))
             elif odd == 2:
-                rows[-1] = (*rows[-1][:7], int(draw(st.sampled_from((Flag.MOCK, Flag.FUTURE, Flag.ROLLOVER)))))
+                doubt = draw(st.sampled_from((Flag.MOCK, Flag.FUTURE, Flag.ROLLOVER)))
+                rows[-1] = (*rows[-1][:7], int(doubt), int(trust))
         here = (float(spot[0]), float(spot[1]))
     return track.Track.of(*np.array(rows, dtype=np.int64).T)
 

@@ -43,9 +43,9 @@ WITH grown AS (
 )
 INSERT INTO visit_event (
     visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust,
-    exit_trust)
+    exit_trust, cut_off, left_at, left_trust)
 SELECT grown.id, grown.revision, e.kind, e.late, false, e.entered_at, e.entered_lo, e.entered_hi, e.exited_at, e.rule,
-    e.confirmed_at, e.trust, e.exit_trust
+    e.confirmed_at, e.trust, e.exit_trust, e.cut_off, e.left_at, e.left_trust
 FROM grown JOIN visit_event e ON e.visit_id = grown.id
 WHERE e.revision = (SELECT max(revision) FROM visit_event WHERE visit_id = grown.id)
 RETURNING revision

@@ -68,9 +68,11 @@ SELECT consignment_id, vehicle_id, valid, object_id
 FROM load WHERE consignment_id = ANY(%(ids)s::bigint[]) AND upper_inf(recorded)
 
 -- :name visits
--- Arrived visits of these trackers since a time, each by its newest revision that custody may follow.
+-- Arrived visits of these trackers since a time, each by its newest revision that custody may follow. A proven departure
+-- stands in it although unproven fixes took it back, unless those may move custody too.
 SELECT v.id, v.tracker_id, v.place_id, e.entered_at, e.entered_lo, e.entered_hi, e.rule, e.confirmed_at, e.trust,
-    e.exited_at, e.exit_trust, p.class, EXISTS (
+    CASE WHEN stands.so THEN e.left_at ELSE e.exited_at END,
+    CASE WHEN stands.so THEN e.left_trust ELSE e.exit_trust END, e.cut_off AND NOT stands.so, p.class, EXISTS (
         SELECT 1 FROM assignment a
         JOIN leg l ON l.vehicle_id = a.vehicle_id AND upper_inf(l.recorded)
         JOIN stop s ON s.consignment_id = l.consignment_id AND s.place_id = v.place_id
@@ -81,6 +83,7 @@ JOIN place p ON p.id = v.place_id
 CROSS JOIN LATERAL (
     SELECT * FROM visit_event e WHERE e.visit_id = v.id AND NOT e.held ORDER BY revision DESC LIMIT 1
 ) e
+CROSS JOIN LATERAL (SELECT e.left_at IS NOT NULL AND NOT %(none_trust)s::boolean AS so) stands
 WHERE v.tracker_id = ANY(%(trackers)s::bigint[]) AND (v.exited_at IS NULL OR v.exited_at >= %(since)s::timestamptz)
     AND e.kind <> 'retracted' AND e.rule IS NOT NULL
 

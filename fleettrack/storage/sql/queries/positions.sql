@@ -71,7 +71,7 @@ END $do$
 -- :name since
 -- The fixes of some trackers, each after a time of its own, in the order of the fold's sort.
 SELECT p.tracker_id, (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7,
-    coalesce(p.speed_cms, -1), coalesce(p.accuracy_dm, -1), coalesce(p.hdop_centi, -1), p.flags
+    coalesce(p.speed_cms, -1), coalesce(p.accuracy_dm, -1), coalesce(p.hdop_centi, -1), p.flags, p.trust
 FROM unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
 JOIN position p ON p.tracker_id = t.id AND p.fix_time > coalesce(t.after, '-infinity')
 ORDER BY p.tracker_id, p.fix_time

@@ -78,7 +78,7 @@ ON CONFLICT DO NOTHING
 
 -- :name stored
 -- The visits of each tracker that changed after a time of its own, retracted ones left out.
-SELECT v.id, v.tracker_id, v.revision, v.trust, v.exit_trust, (
+SELECT v.id, v.tracker_id, v.revision, (
         SELECT held FROM visit_event e WHERE e.visit_id = v.id ORDER BY revision DESC LIMIT 1), v.body
 FROM unnest(%(trackers)s::bigint[], %(after)s::timestamptz[]) AS t (id, after)
 JOIN visit v ON v.tracker_id = t.id AND v.last_change > coalesce(t.after, '-infinity')
@@ -86,7 +86,7 @@ WHERE NOT v.retracted
 
 -- :name by_key
 -- Visits by tracker, place and first fix inside.
-SELECT v.id, v.tracker_id, v.revision, v.trust, v.exit_trust, (
+SELECT v.id, v.tracker_id, v.revision, (
         SELECT held FROM visit_event e WHERE e.visit_id = v.id ORDER BY revision DESC LIMIT 1), v.body
 FROM unnest(%(trackers)s::bigint[], %(places)s::bigint[], %(firsts)s::timestamptz[]) AS k (tracker_id, place_id, first_in)
 JOIN visit v USING (tracker_id, place_id, first_in)
@@ -117,11 +117,12 @@ ON CONFLICT (id) DO UPDATE SET
 -- :name log
 INSERT INTO visit_event (
     visit_id, revision, kind, late, held, entered_at, entered_lo, entered_hi, exited_at, rule, confirmed_at, trust,
-    exit_trust)
+    exit_trust, cut_off, left_at, left_trust)
 SELECT * FROM unnest(
     %(ids)s::bigint[], %(revisions)s::int[], %(kinds)s::text[], %(lates)s::boolean[], %(helds)s::boolean[],
     %(entered)s::timestamptz[], %(los)s::timestamptz[], %(his)s::timestamptz[], %(exited)s::timestamptz[],
-    %(rules)s::text[], %(confirmed)s::timestamptz[], %(trusts)s::smallint[], %(exit_trusts)s::smallint[])
+    %(rules)s::text[], %(confirmed)s::timestamptz[], %(trusts)s::smallint[], %(exit_trusts)s::smallint[],
+    %(cut_off)s::boolean[], %(left)s::timestamptz[], %(left_trusts)s::smallint[])
 
 -- :name fence_statements
 -- What holds of every version of every fence as known now, by the version.

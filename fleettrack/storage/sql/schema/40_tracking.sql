@@ -48,7 +48,7 @@ CREATE TABLE visit (
     arrived boolean NOT NULL,
     exited_at timestamptz,
     retracted boolean NOT NULL DEFAULT false,
-    trust smallint NOT NULL,  -- the least of the fixes that decided the arrival; 0 without one
+    trust smallint NOT NULL,  -- the least of the fixes that had a say in the arrival; 0 without one
     exit_trust smallint NOT NULL,  -- the same of the departure
     body bytea NOT NULL  -- the fold's record, whole
 );
@@ -72,6 +72,9 @@ CREATE TABLE visit_event (
     confirmed_at timestamptz,
     trust smallint NOT NULL,
     exit_trust smallint NOT NULL,
+    cut_off boolean NOT NULL,  -- it ended with the place's last fence: nobody saw the tracker leave
+    left_at timestamptz,  -- a proven departure that only unproven fixes took back: custody still follows it
+    left_trust smallint NOT NULL,
     PRIMARY KEY (visit_id, kind, revision)
 );
 
