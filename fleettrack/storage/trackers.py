@@ -72,21 +72,28 @@ async def held_count(connection: database.Connection, held: Sequence[Held]) -> t
 
 
 async def hold(connection: database.Connection, held: Sequence[Held]) -> None:
-    """Keep pings of unknown trackers; a ping that waits already stays once, with the earlier receive time."""
-    bodies = [msgspec.msgpack.encode(h.fix) for h in held]
-    once = {(h.identity, hashlib.sha256(b).digest()): (h, b) for h, b in zip(held, bodies, strict=True)}
+    """Keep pings of unknown trackers; one that waits already stays once, with the earliest receive time.
+
+    What came by another protocol, with other trust or by another key waits beside it: they are merged when the tracker
+    is claimed, like copies that come after it.
+    """
+    once: dict[tuple[object, ...], tuple[Held, bytes, bytes]] = {}
+    for h in sorted(held, key=lambda h: h.received_ms):
+        body = msgspec.msgpack.encode(h.fix)
+        digest = hashlib.sha256(body).digest()
+        once.setdefault((h.identity, digest, h.trust, h.protocol, h.api_key_id), (h, body, digest))
     kept = list(once.values())
     await connection.execute(
         _SQL["hold"],
         {
-            "identities": [h.identity for h, _ in kept],
-            "sources": [h.source for h, _ in kept],
-            "keys": [h.api_key_id for h, _ in kept],
-            "received": [units.utc(h.received_ms) for h, _ in kept],
-            "protocols": [h.protocol for h, _ in kept],
-            "trusts": [h.trust for h, _ in kept],
-            "fixes": [b for _, b in kept],
-            "digests": [digest for _, digest in once],
+            "identities": [h.identity for h, _, _ in kept],
+            "sources": [h.source for h, _, _ in kept],
+            "keys": [h.api_key_id for h, _, _ in kept],
+            "received": [units.utc(h.received_ms) for h, _, _ in kept],
+            "protocols": [h.protocol for h, _, _ in kept],
+            "trusts": [h.trust for h, _, _ in kept],
+            "fixes": [body for _, body, _ in kept],
+            "digests": [digest for _, _, digest in kept],
         },
     )
 

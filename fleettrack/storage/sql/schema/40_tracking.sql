@@ -96,7 +96,8 @@ CREATE TABLE held_ping (
     trust smallint NOT NULL,
     fix bytea NOT NULL,
     digest bytea NOT NULL,
-    CONSTRAINT held_ping_once UNIQUE (identity, digest)
+    -- The same again by another way is no copy: only at the claim it shows which sender may speak for the tracker.
+    CONSTRAINT held_ping_once UNIQUE NULLS NOT DISTINCT (identity, digest, trust, protocol, api_key_id)
 );
 CREATE INDEX held_ping_source ON held_ping (source);
 
