@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fleettrack.domain import fix, units
-from fleettrack.storage import database, sql
+from fleettrack.storage import database, rows, sql
 
 _SQL = sql.queries("trackers")
 
@@ -49,26 +49,26 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 async def by_identity(connection: database.Connection, identities: Iterable[str]) -> dict[str, Tracker]:
     """Return the trackers among these identities."""
-    rows = await (await connection.execute(_SQL["by_identity"], {"identities": list(identities)})).fetchall()
+    found = await rows.plain(connection, _SQL["by_identity"], identities=list(identities))
     return {
-        r[0]: Tracker(identity=r[0], id=r[1], carrier_id=r[2], minimum_trust=r[3], secret_sha256=r[4]) for r in rows
+        r[0]: Tracker(identity=r[0], id=r[1], carrier_id=r[2], minimum_trust=r[3], secret_sha256=r[4]) for r in found
     }
 
 
 async def held_count(connection: database.Connection, held: Sequence[Held]) -> tuple[dict[str, int], dict[str, int]]:
     """Return how many pings wait by identity and by source, for those that occur in `held`."""
-    rows = await (
-        await connection.execute(
-            _SQL["held_count"],
-            {"identities": list({h.identity for h in held}), "sources": list({h.source for h in held})},
-        )
-    ).fetchall()
+    asked = {"identities": list({h.identity for h in held}), "sources": list({h.source for h in held})}
     identities: dict[str, int] = {}
     sources: dict[str, int] = {}
-    for identity, source, count in rows:
+    for identity, source, count in await rows.plain(connection, _SQL["held_count"], **asked):
         identities[identity] = identities.get(identity, 0) + count
         sources[source] = sources.get(source, 0) + count
     return identities, sources
+
+
+async def held_keyless(connection: database.Connection) -> int:
+    """Return how many pings wait that came without a key."""
+    return int(await rows.value(connection, _SQL["held_keyless"]))
 
 
 async def hold(connection: database.Connection, held: Sequence[Held]) -> None:
@@ -100,7 +100,7 @@ async def hold(connection: database.Connection, held: Sequence[Held]) -> None:
 
 async def adopt(connection: database.Connection, identity: str) -> list[Held]:
     """Take out the pings that waited for this identity to be claimed."""
-    rows = await (await connection.execute(_SQL["adopt"], {"identity": identity})).fetchall()
+    adopted = await rows.plain(connection, _SQL["adopt"], identity=identity)
     return [
         Held(
             identity=identity,
@@ -111,8 +111,14 @@ async def adopt(connection: database.Connection, identity: str) -> list[Held]:
             trust=trust,
             fix=msgspec.msgpack.decode(body, type=fix.Fix),
         )
-        for source, key, received, protocol, trust, body in rows
+        for source, key, received, protocol, trust, body in adopted
     ]
+
+
+async def forget_held(connection: database.Connection, before_ms: int, limit: int) -> int:
+    """Delete pings that came before a time and nobody claimed, at most `limit`; return how many it were."""
+    asked = {"before": units.utc(before_ms), "limit": limit}
+    return int(await rows.value(connection, _SQL["forget_held"], **asked))
 
 
 async def forget_rejects(connection: database.Connection, before_ms: int, limit: int) -> int:

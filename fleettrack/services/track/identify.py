@@ -18,6 +18,7 @@ from fleettrack.storage import database, trackers
 SECRET_MARK = delivery.SECRET_MARK
 HELD_PER_IDENTITY = 10_000  # a day of pings every 9 s: enough to be claimed the next morning
 HELD_PER_SOURCE = 50_000  # unknown trackers behind one address
+HELD_WITHOUT_KEY = 1_000_000  # about 500 MB: identities and addresses cost nothing to who forges them
 FAR_FUTURE_MS = 86_400_000  # further ahead than a day it says nothing that can be stored under that time
 
 Ints = batches.Ints
@@ -168,11 +169,18 @@ async def _hold(batch: batches.Batch, connection: database.Connection, unknown: 
             )
         )
     identities, sources = await trackers.held_count(connection, wanted)
+    keyless = await trackers.held_keyless(connection)
     for n, held in zip(unknown, wanted, strict=True):
-        if identities.get(held.identity, 0) >= HELD_PER_IDENTITY or sources.get(held.source, 0) >= HELD_PER_SOURCE:
+        by_anybody = held.api_key_id is None
+        if (
+            identities.get(held.identity, 0) >= HELD_PER_IDENTITY
+            or sources.get(held.source, 0) >= HELD_PER_SOURCE
+            or (by_anybody and keyless >= HELD_WITHOUT_KEY)
+        ):
             batch.refuse_fix(n, "held_full")
             continue
         identities[held.identity] = identities.get(held.identity, 0) + 1
         sources[held.source] = sources.get(held.source, 0) + 1
+        keyless += by_anybody
         batch.held.append(held)
         batch.settle(int(batch.at[n]), delivery.Outcome.HELD)

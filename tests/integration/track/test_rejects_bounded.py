@@ -6,7 +6,7 @@ import ground
 
 from fleettrack import metrics
 from fleettrack.domain import fix, units
-from fleettrack.services import custody, heartbeat, planning, watchman
+from fleettrack.services import aging, custody
 from fleettrack.services.track import delivery, pipeline, refusals
 from fleettrack.storage import database
 
@@ -28,10 +28,9 @@ async def test_a_flood_of_rubbish_is_counted_and_kept_in_part_and_ages(database_
         unkept = counters.registry.get_sample_value("fleettrack_unkept_rejects_total")
         assert unkept == 2 * (2_500 - kept)
 
-        heart = heartbeat.Heart(db, planning.Planner(db, line))
         for days_later, left in ((20, 2 * kept), (41, kept), (71, 0)):
             now_ms = ground.T0 + days_later * units.DAY_MS
-            await watchman.Watchman(db, line, heart, lambda now_ms=now_ms: now_ms, lambda: None, 30).age_out()
+            await aging.Aging(db, counters, lambda now_ms=now_ms: now_ms, reject_days=30, held_days=30).age_out()
             assert ground.World(database_url, db, line).rows("SELECT count(*) FROM reject") == [(left,)]
     finally:
         await db.close()

@@ -100,6 +100,14 @@ CREATE TABLE held_ping (
     CONSTRAINT held_ping_once UNIQUE NULLS NOT DISTINCT (identity, digest, trust, protocol, api_key_id)
 );
 CREATE INDEX held_ping_source ON held_ping (source);
+CREATE INDEX held_ping_received ON held_ping (received_at);
+
+-- How many of them came without a key, kept in count because counting a million takes too long for a batch.
+CREATE TABLE held_room (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    keyless bigint NOT NULL DEFAULT 0
+);
+INSERT INTO held_room DEFAULT VALUES;
 
 CREATE TABLE reject (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
