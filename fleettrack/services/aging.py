@@ -9,9 +9,10 @@ from fleettrack.domain import units
 from fleettrack.storage import database, trackers
 
 PIECE_ROWS = 5_000  # deleted at once, so that nothing is held up for long
+REJECTS_WITHOUT_KEY = 1_000_000  # under 1 GB; the newest, since a flood would keep out what is honest after it
 
 Forget = Callable[[database.Connection, int, int], Awaitable[int]]
-"""Deletes what came before a time (ms), at most so many rows; returns how many it were."""
+"""Deletes what is past a bound, at most so many rows; returns how many it were."""
 
 
 class Aging:
@@ -33,14 +34,19 @@ class Aging:
         self._held_days = held_days
 
     async def age_out(self) -> None:
-        """Delete, in pieces, the rejects and the held pings that are too old."""
-        await self._forget(trackers.forget_rejects, self._reject_days)
-        self._metrics.unclaimed.inc(await self._forget(trackers.forget_held, self._held_days))
+        """Delete the rejects and the held pings that are too old, and the rejects that are too many."""
+        await self._forget(trackers.forget_rejects, self._before_ms(self._reject_days))
+        await self._forget(trackers.thin_rejects, REJECTS_WITHOUT_KEY)
+        unclaimed = await self._forget(trackers.forget_held, self._before_ms(self._held_days))
+        self._metrics.unclaimed.inc(unclaimed)
 
-    async def _forget(self, forget: Forget, days: int) -> int:
-        before_ms, deleted, total = self._now_ms() - days * units.DAY_MS, PIECE_ROWS, 0
+    def _before_ms(self, days: int) -> int:
+        return self._now_ms() - days * units.DAY_MS
+
+    async def _forget(self, forget: Forget, bound: int) -> int:
+        deleted, total = PIECE_ROWS, 0
         while deleted == PIECE_ROWS:
             async with self._db.connection() as connection:
-                deleted = await forget(connection, before_ms, PIECE_ROWS)
+                deleted = await forget(connection, bound, PIECE_ROWS)
             total += deleted
         return total

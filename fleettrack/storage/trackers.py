@@ -12,7 +12,7 @@ from fleettrack.storage import database, rows, sql
 
 _SQL = sql.queries("trackers")
 
-RAW_LIMIT = 2_048  # bytes of a refused message that are kept: enough to see what it was
+RAW_LIMIT = 512  # bytes of a refused message that are kept: enough to see what it was
 
 
 class Tracker(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,9 +122,14 @@ async def forget_held(connection: database.Connection, before_ms: int, limit: in
 
 
 async def forget_rejects(connection: database.Connection, before_ms: int, limit: int) -> int:
-    """Delete rejects that came before a time, of at most `limit` oldest ones; return how many it were."""
-    parameters = {"before": units.utc(before_ms), "limit": limit}
-    return (await connection.execute(_SQL["forget_rejects"], parameters)).rowcount
+    """Delete rejects that came before a time, at most `limit`; return how many it were."""
+    asked = {"before": units.utc(before_ms), "limit": limit}
+    return (await connection.execute(_SQL["forget_rejects"], asked)).rowcount
+
+
+async def thin_rejects(connection: database.Connection, kept: int, limit: int) -> int:
+    """Delete the oldest rejects without a key beyond so many, at most `limit`; return how many it were."""
+    return (await connection.execute(_SQL["thin_rejects"], {"kept": kept, "limit": limit})).rowcount
 
 
 async def refuse(connection: database.Connection, refused: Sequence[Refused]) -> None:

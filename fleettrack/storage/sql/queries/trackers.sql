@@ -71,6 +71,14 @@ SELECT * FROM unnest(%(received)s::timestamptz[], %(reasons)s::text[], %(details
     %(sources)s::text[], %(identities)s::text[], %(keys)s::bigint[], %(raws)s::bytea[])
 
 -- :name forget_rejects
--- Rejects that have served their time. Their numbers rise with it, so that the oldest are found without an index.
-DELETE FROM reject USING (SELECT id FROM reject ORDER BY id LIMIT %(limit)s::int) oldest
-WHERE reject.id = oldest.id AND received_at < %(before)s::timestamptz
+-- Rejects that have served their time.
+DELETE FROM reject WHERE id IN (
+    SELECT id FROM reject WHERE received_at < %(before)s::timestamptz ORDER BY received_at LIMIT %(limit)s::int)
+
+-- :name thin_rejects
+-- The oldest rejects that came without a key, beyond so many of them.
+DELETE FROM reject WHERE id IN (
+    SELECT id FROM reject
+    WHERE api_key_id IS NULL AND id <= (
+        SELECT id FROM reject WHERE api_key_id IS NULL ORDER BY id DESC OFFSET %(kept)s::int LIMIT 1)
+    ORDER BY id LIMIT %(limit)s::int)

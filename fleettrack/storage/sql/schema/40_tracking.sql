@@ -120,5 +120,6 @@ CREATE TABLE reject (
     api_key_id bigint REFERENCES api_key,
     raw bytea NOT NULL
 );
+CREATE INDEX reject_received ON reject (received_at);
 CREATE INDEX reject_key ON reject (api_key_id, id);
 CREATE INDEX reject_tracker ON reject (identity, id) WHERE api_key_id IS NULL;
