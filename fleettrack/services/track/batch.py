@@ -29,6 +29,7 @@ class Batch:
         self._rejects: list[list[tuple[int, fix.Reject]]] = [[] for _ in deliveries]
         self.held: list[trackers.Held] = []
         self.refused: list[trackers.Refused] = []
+        self.kept: list[trackers.Refused] = []  # those of them that there is room for
         self.columns: positions.Columns | None = None
         self.history: frozenset[int] = frozenset()  # trackers whose sender lifted the bound on late custody
         self.fixes, self.at = self._split()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ground
 import pytest
 
 from fleettrack import metrics
-from fleettrack.domain import fix, units
+from fleettrack.domain import errors, fix, units
 from fleettrack.services import aging, custody
 from fleettrack.services.track import delivery, pipeline, refusals
 from fleettrack.storage import database, trackers
@@ -35,6 +37,28 @@ async def test_a_flood_of_rubbish_is_counted_and_kept_in_part_and_ages(database_
             assert ground.World(database_url, db, line).rows("SELECT count(*) FROM reject") == [(left,)]
     finally:
         await db.close()
+
+
+async def test_a_batch_that_begins_again_takes_room_and_counts_once(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse, calls = trackers.refuse, 0
+
+    async def stale_at_first(*args: Any) -> None:
+        nonlocal calls
+        calls += 1
+        await refuse(*args)
+        if calls == 1:
+            raise errors.StaleConfiguration
+
+    monkeypatch.setattr(trackers, "refuse", stale_at_first)
+    async with ground.running(database_url) as world:
+        counters = metrics.Metrics()
+        world.line = pipeline.Pipeline(world.db, custody.Custody(), counters)
+        await world.feed([fix.Reject(reason="malformed", raw=b"x")] * (refusals.KEPT_PER_SENDER + 5), ground.T0)
+        assert calls == 2
+        assert world.rows("SELECT count(*) FROM reject") == [(refusals.KEPT_PER_SENDER,)]
+        assert counters.registry.get_sample_value("fleettrack_unkept_rejects_total") == 5
 
 
 async def kept_after_aging(world: ground.World, rejects: list[tuple[int, int | None]], now_ms: int) -> list[int]:
