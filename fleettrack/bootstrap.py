@@ -15,7 +15,7 @@ from fleettrack import config, log, metrics
 from fleettrack.domain import errors, units
 from fleettrack.http import app, context
 from fleettrack.ingest import intake, session, spool, tcp, udp
-from fleettrack.services import checksums, custody, heartbeat, keys, planning, watchman
+from fleettrack.services import aging, checksums, custody, heartbeat, keys, planning, watchman
 from fleettrack.services.track import batcher, pipeline
 from fleettrack.storage import database, embedded, migrations, positions
 
@@ -129,7 +129,8 @@ async def serve(settings: config.Settings) -> AsyncIterator[Addresses]:
         stack.push_async_callback(store.close)
         door = intake.Intake(gather, store, counters)
         heart = heartbeat.Heart(db, editor)
-        clock = watchman.Watchman(db, line, heart, units.now_ms, lambda: door.oldest_ms, settings.reject_days)
+        old = aging.Aging(db, counters, units.now_ms, reject_days=settings.reject_days, held_days=settings.held_days)
+        clock = watchman.Watchman(db, line, heart, units.now_ms, lambda: door.oldest_ms, old.age_out)
         await clock.start()
         policies = checksums.Checksums(db)
         _figures(counters, gather, store, clock)

@@ -82,6 +82,9 @@ class Settings(pydantic_settings.BaseSettings):
     reject_days: int = pydantic.Field(
         default=30, ge=1, description="Days that rejected messages can be read; then they are deleted."
     )
+    held_days: int = pydantic.Field(
+        default=30, ge=1, description="Days that pings of unknown trackers wait to be claimed; then they are deleted."
+    )
     none_trust_may_transfer: bool = pydantic.Field(
         default=False, description="Let fixes of trackers that prove nothing about themselves move custody."
     )

@@ -54,6 +54,7 @@ class Metrics:
 
     def _pipeline(self) -> None:
         self.unkept_rejects = self._counter("unkept_rejects", "Rejects counted and answered, but not kept.")
+        self.unclaimed = self._counter("unclaimed_pings", "Held pings deleted because nobody claimed their tracker.")
         self.failed = self._counter("failed_deliveries", "Deliveries set aside: a fault of ours kept them out.")
         self.batch_messages = self._histogram("batch_messages", "Messages in a batch.", _MESSAGES)
         self.batch_seconds = self._histogram("batch_seconds", "Time from taking a batch to its commit.", _SECONDS)

@@ -1,4 +1,4 @@
-"""What goes on by itself beside the pipeline: the clock's decisions, the heartbeat, the seal."""
+"""What goes on by itself beside the pipeline: the clock's decisions, the heartbeat, the seal, the ageing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from fleettrack.domain import errors, units
+from fleettrack.domain import errors
 from fleettrack.services import heartbeat
 from fleettrack.services.track import pipeline
-from fleettrack.storage import database, seals, trackers
+from fleettrack.storage import database, seals
 
 log = structlog.get_logger()
 
 TICK_S = 1.0  # how often the clock is asked
 AGE_S = 3_600.0  # what has had its time is deleted about so long after it
-AGE_ROWS = 5_000  # at once
 SEAL_S = 0.5  # an entry waits at most about this long for its seal
 
 
@@ -30,14 +29,14 @@ class Watchman:
         heart: heartbeat.Heart,
         now_ms: Callable[[], int],
         oldest_ms: Callable[[], int | None],
-        reject_days: int,
+        age_out: Callable[[], Awaitable[None]],
     ) -> None:
         self._db = db
         self._line = line
         self._heart = heart
         self._now_ms = now_ms
         self._oldest_ms = oldest_ms
-        self._reject_days = reject_days
+        self._age_out = age_out
         self.unsealed = 0  # entries that wait for their seal
         self.unsealed_s = 0.0  # age of the oldest of them
 
@@ -63,14 +62,7 @@ class Watchman:
             group.create_task(self._every(TICK_S, self.tick))
             group.create_task(self._every(SEAL_S, self._seal))
             group.create_task(self._every(heartbeat.BEAT_MS / 1000, self._beat))
-            group.create_task(self._every(AGE_S, self.age_out))
-
-    async def age_out(self) -> None:
-        """Delete the rejects that have served their time, in pieces, so that none holds up others."""
-        before_ms, deleted = self._now_ms() - self._reject_days * units.DAY_MS, AGE_ROWS
-        while deleted == AGE_ROWS:
-            async with self._db.connection() as connection:
-                deleted = await trackers.forget_rejects(connection, before_ms, AGE_ROWS)
+            group.create_task(self._every(AGE_S, self._age_out))
 
     async def _seal(self) -> None:
         while await seals.seal(self._db) == seals.BATCH:

@@ -29,10 +29,12 @@ class Batch:
         self._rejects: list[list[tuple[int, fix.Reject]]] = [[] for _ in deliveries]
         self.held: list[trackers.Held] = []
         self.refused: list[trackers.Refused] = []
+        self.kept: list[trackers.Refused] = []  # those of them that there is room for
         self.columns: positions.Columns | None = None
         self.history: frozenset[int] = frozenset()  # trackers whose sender lifted the bound on late custody
         self.fixes, self.at = self._split()
         self.owner: Ints = np.searchsorted(self._ends, self.at, side="right")
+        self.received_ms = np.array([d.received_ms for d in deliveries], np.int64)[self.owner]  # of each fix
 
     def _split(self) -> tuple[fixes.Fixes, Ints]:
         """Return the fixes: first those that came as objects, then what came as columns."""

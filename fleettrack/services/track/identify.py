@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.services.track import batch as batches
 from fleettrack.services.track import delivery
 from fleettrack.storage import database, trackers
@@ -18,7 +18,8 @@ from fleettrack.storage import database, trackers
 SECRET_MARK = delivery.SECRET_MARK
 HELD_PER_IDENTITY = 10_000  # a day of pings every 9 s: enough to be claimed the next morning
 HELD_PER_SOURCE = 50_000  # unknown trackers behind one address
-
+HELD_WITHOUT_KEY = 1_000_000  # about 500 MB: identities and addresses cost nothing to who forges them
+FAR_FUTURE_MS = 86_400_000  # further ahead than a day it says nothing that can be stored under that time
 
 Ints = batches.Ints
 Known = dict[str, trackers.Tracker]
@@ -85,6 +86,7 @@ async def identify(
         ids[rows], trusts[rows] = (np.fromiter((of[name][i] for name in said), np.int64, len(said)) for i in (0, 1))
         for n in rows[ids[rows] == _REFUSED].tolist():
             batch.refuse_fix(n, str(verdicts[names[n]]))
+    _refuse_times(batch, ids)
     unknown = np.flatnonzero(ids == _UNKNOWN)
     if len(unknown):
         await _hold(batch, connection, unknown.tolist())
@@ -93,6 +95,18 @@ async def identify(
     if lifted.any():
         batch.history = frozenset(ids[numbers[lifted[batch.owner[numbers]]]].tolist())
     return Identified(numbers, ids[numbers], trusts[numbers])
+
+
+def _refuse_times(batch: batches.Batch, ids: Ints) -> None:
+    """Refuse fixes whose time cannot be kept (ADR 5), also of unknown trackers: what is held is a fix already.
+
+    Else a copy that came too early would be adopted, and then refused, instead of the one that came when it could be.
+    """
+    times = batch.fixes.time_ms
+    kept = (times >= units.GPS_EPOCH_MS) & (times <= batch.received_ms + FAR_FUTURE_MS)
+    for n in np.flatnonzero(~kept & (ids != _REFUSED)).tolist():
+        batch.refuse_fix(n, "time_range")
+        ids[n] = _REFUSED
 
 
 def _by_sender(batch: batches.Batch) -> Iterator[tuple[delivery.Sender, Ints]]:
@@ -155,11 +169,18 @@ async def _hold(batch: batches.Batch, connection: database.Connection, unknown: 
             )
         )
     identities, sources = await trackers.held_count(connection, wanted)
+    keyless = await trackers.held_keyless(connection)
     for n, held in zip(unknown, wanted, strict=True):
-        if identities.get(held.identity, 0) >= HELD_PER_IDENTITY or sources.get(held.source, 0) >= HELD_PER_SOURCE:
+        by_anybody = held.api_key_id is None
+        if (
+            identities.get(held.identity, 0) >= HELD_PER_IDENTITY
+            or sources.get(held.source, 0) >= HELD_PER_SOURCE
+            or (by_anybody and keyless >= HELD_WITHOUT_KEY)
+        ):
             batch.refuse_fix(n, "held_full")
             continue
         identities[held.identity] = identities.get(held.identity, 0) + 1
         sources[held.source] = sources.get(held.source, 0) + 1
+        keyless += by_anybody
         batch.held.append(held)
         batch.settle(int(batch.at[n]), delivery.Outcome.HELD)

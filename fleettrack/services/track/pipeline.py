@@ -57,6 +57,8 @@ class Pipeline:
                 raise
             else:
                 self._folder.committed()
+                self._room.keep(batch.kept)
+                self._metrics.unkept_rejects.inc(len(batch.refused) - len(batch.kept))
                 self._metrics.batch_messages.observe(sum(len(d.messages) for d in deliveries))
                 return batch.answers
         raise AssertionError("unreachable")
@@ -118,10 +120,9 @@ class Pipeline:
             concerned |= await self._custody.watched(connection, seen.columns, late, index)
         if batch.held:
             await trackers.hold(connection, batch.held)
-        refused = self._room.admit(batch.refused)
-        self._metrics.unkept_rejects.inc(len(batch.refused) - len(refused))
-        if refused:
-            await trackers.refuse(connection, refused)
+        batch.kept = self._room.admit(batch.refused)
+        if batch.kept:
+            await trackers.refuse(connection, batch.kept)
         return concerned
 
     async def _index(self, connection: database.Connection, epoch: int) -> FenceIndex:
@@ -177,7 +178,10 @@ class Pipeline:
         helper._fences = self._fences
         batch = batches.Batch(deliveries)
         copies = await helper._prepare(batch, connection, fences.FRESH)
-        return await helper._decide(batch, await helper._store(batch, copies, connection), connection, fences.FRESH)
+        seen = await helper._store(batch, copies, connection)
+        concerned = await helper._decide(batch, seen, connection, fences.FRESH)
+        self._metrics.unkept_rejects.inc(len(batch.refused) - len(batch.kept))
+        return concerned
 
     async def rerun(self, connection: database.Connection, consignments: Iterable[int]) -> None:
         """Run the journeys of these consignments again and write what changed to the ledger."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fleettrack.storage import trackers
 
@@ -11,28 +11,43 @@ HOUR_MS = 3_600_000
 KEPT_PER_SENDER = 1_000  # an hour, of one reason: enough to see what is wrong with a whole fleet behind one address
 KEPT_TOGETHER = 50_000  # an hour, of what came without a key: addresses cost nothing to who forges them
 
+Bound = tuple[str, int | None, str]
+"""Address, key and reason."""
+
+_WITHOUT_KEY: Bound = ("", None, "")
+
 
 class Room:
     """Counts what was kept in the present hour by address, key and reason; in memory: a restart begins anew."""
 
     def __init__(self) -> None:
         self._hour = -1
-        self._kept: Counter[tuple[str, int | None, str]] = Counter()
-        self._without_key = 0
+        self._kept: Counter[Bound] = Counter()
 
-    def admit(self, refused: Iterable[trackers.Refused]) -> list[trackers.Refused]:
-        """Return those to keep."""
-        return [r for r in refused if self._has_room(r)]
+    def admit(self, refused: Sequence[trackers.Refused]) -> list[trackers.Refused]:
+        """Return those to keep. They take no room until `keep` says that they are kept."""
+        self._begin(max((r.received_ms // HOUR_MS for r in refused), default=self._hour))
+        admitted, taken = [], Counter[Bound]()
+        for r in refused:
+            bounds = _bounds(r)
+            if all(self._kept[b] + taken[b] < most for b, most in bounds.items()):
+                taken.update(bounds.keys())
+                admitted.append(r)
+        return admitted
 
-    def _has_room(self, refused: trackers.Refused) -> bool:
-        hour = refused.received_ms // HOUR_MS
-        if hour > self._hour:  # what comes late, from disk, counts where the clock is now
-            self._hour, self._without_key = hour, 0
+    def keep(self, admitted: Iterable[trackers.Refused]) -> None:
+        """Count what is kept now: a batch that is tried again admits, but does not keep, twice."""
+        for r in admitted:
+            self._kept.update(_bounds(r).keys())
+
+    def _begin(self, hour: int) -> None:
+        """Make room where a new hour has begun; what comes late, from disk, counts where the clock is now."""
+        if hour > self._hour:
+            self._hour = hour
             self._kept.clear()
-        kind = (refused.source, refused.api_key_id, refused.reject.reason)
-        keyless = refused.api_key_id is None
-        if self._kept[kind] >= KEPT_PER_SENDER or (keyless and self._without_key >= KEPT_TOGETHER):
-            return False
-        self._kept[kind] += 1
-        self._without_key += keyless
-        return True
+
+
+def _bounds(refused: trackers.Refused) -> dict[Bound, int]:
+    """Return the bounds that a reject counts in, and how many each has room for."""
+    kind = (refused.source, refused.api_key_id, refused.reject.reason)
+    return {kind: KEPT_PER_SENDER} | ({_WITHOUT_KEY: KEPT_TOGETHER} if refused.api_key_id is None else {})

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fleettrack.domain import fix, fixes, units
+from fleettrack.domain import fix, fixes
 from fleettrack.services.track import batch as batches
 from fleettrack.services.track import delivery, identify
 from fleettrack.storage import positions
 
 FUTURE_MS = 120_000  # a device clock this far ahead of the receiver is in doubt
-FAR_FUTURE_MS = 86_400_000  # further ahead than a day it says nothing that can be stored under that time
 INACCURATE_DM = 1_500  # 150 m
 INACCURATE_HDOP_CENTI = 3_000  # 150 m at 5 m per unit of HDOP
 
@@ -22,24 +21,14 @@ Copies = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
 
 def screen(batch: batches.Batch, found: identify.Identified) -> Copies:
-    """Fill `batch.columns`; return which fixes each of its rows stands for.
-
-    Fixes whose time cannot be kept are refused.
-    """
-    numbers = found.numbers
+    """Fill `batch.columns`; return which fixes each of its rows stands for."""
     columns = _columns(batch, found)
-    kept = (columns.fix_time >= units.GPS_EPOCH_MS) & (columns.fix_time <= columns.received_at + FAR_FUTURE_MS)
-    if not kept.all():
-        for n in numbers[~kept].tolist():
-            batch.refuse_fix(n, "time_range")
-        columns, numbers = take(columns, np.flatnonzero(kept)), numbers[kept]
     _flag(columns)
-    batch.columns, copies = _merge(columns, numbers)
+    batch.columns, copies = _merge(columns, found.numbers)
     return copies
 
 
 def _columns(batch: batches.Batch, found: identify.Identified) -> positions.Columns:
-    received = np.array([d.received_ms for d in batch.deliveries], np.int64)
     protocols = np.array([d.sender.protocol for d in batch.deliveries], np.int16)
     decoded, numbers, owner = batch.fixes, found.numbers, batch.owner[found.numbers]
     attributes = decoded.attributes
@@ -48,7 +37,7 @@ def _columns(batch: batches.Batch, found: identify.Identified) -> positions.Colu
         fix_time=decoded.time_ms[numbers],
         lat_e7=decoded.lat_e7[numbers],
         lon_e7=decoded.lon_e7[numbers],
-        received_at=received[owner],
+        received_at=batch.received_ms[found.numbers],
         **{name: _fitting(getattr(decoded, name), numbers, positions.KINDS[name]) for name in fixes.NUMBERS},
         flags=decoded.flags[numbers],
         trust=found.trusts,

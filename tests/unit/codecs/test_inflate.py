@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import tracemalloc
 import zlib
 
@@ -67,6 +68,38 @@ def test_damaged_data_is_malformed(body: bytes) -> None:
     result = inflate.inflate(body, "gzip", 1000)
     assert isinstance(result, fix.Reject)
     assert result.reason == "malformed"
+
+
+@pytest.mark.parametrize("encoding", inflate.ENCODINGS)
+def test_members_are_bounded(encoding: str) -> None:
+    member = {"gzip": gzip.compress(b"x", mtime=0), "deflate": zlib.compress(b"x")}[encoding]
+    assert inflate.inflate(member * inflate.MEMBERS, encoding, 10_000) == b"x" * inflate.MEMBERS
+    result = inflate.inflate(member * (inflate.MEMBERS + 1), encoding, 10_000)
+    assert isinstance(result, fix.Reject)
+    assert (result.reason, "members" in result.detail) == ("malformed", True)
+
+
+def test_each_member_takes_up_a_piece_of_the_rest_and_not_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    fed: list[int] = []
+    make = zlib.decompressobj
+
+    class Counted:
+        def __init__(self, wbits: int) -> None:
+            self._stream = make(wbits)
+
+        def decompress(self, data: memoryview, limit: int) -> bytes:
+            fed.append(len(data))
+            return self._stream.decompress(data, limit)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    noise = random.Random(1).randbytes(1 << 20)  # which nothing makes smaller
+    members = 100
+    body = gzip.compress(b"") * members + gzip.compress(noise)
+    assert inflate.inflate(body, "gzip", 1 << 20) == noise
+    assert sum(fed) <= len(body) + members * inflate.PIECE
 
 
 def test_an_unknown_encoding_is_malformed() -> None:

@@ -22,11 +22,15 @@ SELECT pg_advisory_xact_lock(%(space)s::int, p) FROM unnest(%(partitions)s::int[
 
 -- :name hold
 -- Keep an unknown tracker's pings until somebody claims it, within the bound.
-INSERT INTO held_ping (identity, source, api_key_id, received_at, protocol, trust, fix, digest)
-SELECT * FROM unnest(%(identities)s::text[], %(sources)s::text[], %(keys)s::bigint[], %(received)s::timestamptz[],
-    %(protocols)s::smallint[], %(trusts)s::smallint[], %(fixes)s::bytea[], %(digests)s::bytea[])
-ON CONFLICT ON CONSTRAINT held_ping_once DO UPDATE
-    SET received_at = least(held_ping.received_at, excluded.received_at)
+WITH held AS (
+    INSERT INTO held_ping (identity, source, api_key_id, received_at, protocol, trust, fix, digest)
+    SELECT * FROM unnest(%(identities)s::text[], %(sources)s::text[], %(keys)s::bigint[], %(received)s::timestamptz[],
+        %(protocols)s::smallint[], %(trusts)s::smallint[], %(fixes)s::bytea[], %(digests)s::bytea[])
+    ON CONFLICT ON CONSTRAINT held_ping_once DO UPDATE
+        SET received_at = least(held_ping.received_at, excluded.received_at)
+    RETURNING old.id IS NULL AND held_ping.api_key_id IS NULL AS takes_room
+)
+UPDATE held_room SET keyless = keyless + (SELECT count(*) FROM held WHERE takes_room)
 
 -- :name held_count
 -- How much room the unknown trackers of these identities and sources have used.
@@ -34,10 +38,31 @@ SELECT identity, source, count(*) FROM held_ping
 WHERE identity = ANY(%(identities)s::text[]) OR source = ANY(%(sources)s::text[])
 GROUP BY identity, source
 
+-- :name held_keyless
+-- How much room those have used that came without a key.
+SELECT keyless FROM held_room
+
 -- :name adopt
 -- Take the held pings of a tracker that was claimed, out of the waiting room.
-DELETE FROM held_ping WHERE identity = %(identity)s::text
-RETURNING source, api_key_id, received_at, protocol, trust, fix
+WITH adopted AS (
+    DELETE FROM held_ping WHERE identity = %(identity)s::text
+    RETURNING source, api_key_id, received_at, protocol, trust, fix
+), room AS (
+    UPDATE held_room SET keyless = keyless - (SELECT count(*) FROM adopted WHERE api_key_id IS NULL)
+)
+SELECT source, api_key_id, received_at, protocol, trust, fix FROM adopted
+
+-- :name forget_held
+-- Held pings that nobody has claimed in their time; those that come again just now wait on.
+WITH forgotten AS (
+    DELETE FROM held_ping WHERE id IN (
+        SELECT id FROM held_ping WHERE received_at < %(before)s::timestamptz
+        ORDER BY received_at LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED)
+    RETURNING api_key_id
+), room AS (
+    UPDATE held_room SET keyless = keyless - (SELECT count(*) FROM forgotten WHERE api_key_id IS NULL)
+)
+SELECT count(*) FROM forgotten
 
 -- :name reject
 -- Keep what could not be used, with the reason that the carrier can read.
@@ -46,6 +71,14 @@ SELECT * FROM unnest(%(received)s::timestamptz[], %(reasons)s::text[], %(details
     %(sources)s::text[], %(identities)s::text[], %(keys)s::bigint[], %(raws)s::bytea[])
 
 -- :name forget_rejects
--- Rejects that have served their time. Their numbers rise with it, so that the oldest are found without an index.
-DELETE FROM reject USING (SELECT id FROM reject ORDER BY id LIMIT %(limit)s::int) oldest
-WHERE reject.id = oldest.id AND received_at < %(before)s::timestamptz
+-- Rejects that have served their time.
+DELETE FROM reject WHERE id IN (
+    SELECT id FROM reject WHERE received_at < %(before)s::timestamptz ORDER BY received_at LIMIT %(limit)s::int)
+
+-- :name thin_rejects
+-- The oldest rejects that came without a key, beyond so many of them.
+DELETE FROM reject WHERE id IN (
+    SELECT id FROM reject
+    WHERE api_key_id IS NULL AND id <= (
+        SELECT id FROM reject WHERE api_key_id IS NULL ORDER BY id DESC OFFSET %(kept)s::int LIMIT 1)
+    ORDER BY id LIMIT %(limit)s::int)

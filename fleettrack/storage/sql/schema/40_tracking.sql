@@ -99,9 +99,18 @@ CREATE TABLE held_ping (
     trust smallint NOT NULL,
     fix bytea NOT NULL,
     digest bytea NOT NULL,
-    CONSTRAINT held_ping_once UNIQUE (identity, digest)
+    -- The same again by another way is no copy: only at the claim it shows which sender may speak for the tracker.
+    CONSTRAINT held_ping_once UNIQUE NULLS NOT DISTINCT (identity, digest, trust, protocol, api_key_id)
 );
 CREATE INDEX held_ping_source ON held_ping (source);
+CREATE INDEX held_ping_received ON held_ping (received_at);
+
+-- How many of them came without a key, kept in count because counting a million takes too long for a batch.
+CREATE TABLE held_room (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    keyless bigint NOT NULL DEFAULT 0
+);
+INSERT INTO held_room DEFAULT VALUES;
 
 CREATE TABLE reject (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -114,5 +123,6 @@ CREATE TABLE reject (
     api_key_id bigint REFERENCES api_key,
     raw bytea NOT NULL
 );
+CREATE INDEX reject_received ON reject (received_at);
 CREATE INDEX reject_key ON reject (api_key_id, id);
 CREATE INDEX reject_tracker ON reject (identity, id) WHERE api_key_id IS NULL;
