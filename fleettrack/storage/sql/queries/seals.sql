@@ -31,8 +31,13 @@ SELECT count(*), extract(epoch FROM clock_timestamp() - (SELECT recorded_at FROM
 FROM ledger_unsealed
 
 -- :name without_seal
--- All entries that have no seal, looked for in the whole ledger.
-SELECT count(*) FROM ledger_entry e WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+-- How many entries wait for their seal, and the first that has none and does not wait, of the whole ledger: as of one
+-- moment, so that none is on its way from the one to the other.
+SELECT (SELECT count(*) FROM ledger_unsealed), (
+    SELECT min(e.id) FROM ledger_entry e
+    WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+        AND NOT EXISTS (SELECT 1 FROM ledger_unsealed u WHERE u.entry_id = e.id)
+)
 
 -- :name evidence
 -- The fixes kept with these entries.
