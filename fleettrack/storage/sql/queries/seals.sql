@@ -4,7 +4,9 @@ SELECT pg_try_advisory_xact_lock(%(lock)s::bigint)
 
 -- :name pending
 -- Entries to be sealed: committed, and older than the oldest transaction still open, so that none can come before.
-SELECT entry_id FROM ledger_unsealed WHERE txid < pg_snapshot_xmin(pg_current_snapshot())
+-- Nothing of this server's own that is seen here can be newer than the snapshot: what is was restored from another's.
+SELECT entry_id FROM ledger_unsealed, pg_current_snapshot() AS s
+WHERE txid < pg_snapshot_xmin(s) OR txid >= pg_snapshot_xmax(s)
 ORDER BY entry_id LIMIT %(limit)s::int
 
 -- :name bodies
