@@ -42,6 +42,13 @@ async def test_a_request_that_failed_may_be_sent_again(api):
     assert (await api.ask("POST", "/api/v1/vehicles", json=vehicle, headers=ONCE))[0] == 201
 
 
+@pytest.mark.parametrize("key", ["a\xffb", "a\u20acb", "", "k" * 256, "a\tb"])
+async def test_a_key_that_is_none_is_refused(api, key):
+    status, said = await api.ask("POST", PARTIES, json=NEW, headers={"Idempotency-Key": key})
+    assert (status, said["type"]) == (400, "urn:fleettrack:problem:malformed")
+    assert await parties(api) == ["ACME", "OTHER"]
+
+
 async def test_many_at_once_under_one_key_happen_once(api):
     answers = await asyncio.gather(*(api.ask("POST", KEYS, json=KEY, headers=ONCE) for _ in range(20)))
     statuses = sorted(status for status, _ in answers)
