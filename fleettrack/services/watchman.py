@@ -10,7 +10,7 @@ import structlog
 from fleettrack.domain import errors, units
 from fleettrack.services import heartbeat
 from fleettrack.services.track import pipeline
-from fleettrack.storage import database, seals, trackers
+from fleettrack.storage import database, idempotency, seals, trackers
 
 log = structlog.get_logger()
 
@@ -66,11 +66,17 @@ class Watchman:
             group.create_task(self._every(AGE_S, self.age_out))
 
     async def age_out(self) -> None:
-        """Delete the rejects that have served their time, in pieces, so that none holds up others."""
-        before_ms, deleted = self._now_ms() - self._reject_days * units.DAY_MS, AGE_ROWS
+        """Delete the rejects and the kept answers that have served their time."""
+        before_ms = self._now_ms() - self._reject_days * units.DAY_MS
+        await self._in_pieces(lambda connection: trackers.forget_rejects(connection, before_ms, AGE_ROWS))
+        await self._in_pieces(lambda connection: idempotency.expire(connection, AGE_ROWS))
+
+    async def _in_pieces(self, delete: Callable[[database.Connection], Awaitable[int]]) -> None:
+        """Delete AGE_ROWS at once as long as there are so many, so that none holds up others."""
+        deleted = AGE_ROWS
         while deleted == AGE_ROWS:
             async with self._db.connection() as connection:
-                deleted = await trackers.forget_rejects(connection, before_ms, AGE_ROWS)
+                deleted = await delete(connection)
 
     async def _seal(self) -> None:
         while await seals.seal(self._db) == seals.BATCH:

@@ -8,6 +8,7 @@ from psycopg import conninfo
 
 from fleettrack.domain import errors
 from fleettrack.http import idempotency as http_idempotency
+from fleettrack.services import watchman
 from fleettrack.storage import database, idempotency
 
 PARTIES = "/api/v1/parties"
@@ -67,6 +68,35 @@ async def test_a_token_is_told_once_and_never_kept(api):
         rows = await (await connection.execute("SELECT i::text FROM idempotency i")).fetchall()
     assert len(rows) == 1
     assert made["token"] not in str((rows, said))
+
+
+async def test_a_key_is_free_again_after_its_time(api):
+    _, first = await api.ask("POST", KEYS, json=KEY, headers=ONCE)
+    await age(api)
+    status, second = await api.ask("POST", KEYS, json=KEY | {"name": "another"}, headers=ONCE)
+    assert (status, second["id"] != first["id"]) == (201, True)
+    assert (await api.ask("POST", KEYS, json=KEY | {"name": "another"}, headers=ONCE))[1]["id"] == second["id"]
+
+
+async def test_old_answers_are_let_go_by_the_clock_and_not_by_who_asks(api):
+    await api.ask("POST", PARTIES, json=NEW, headers=ONCE)
+    await age(api)
+    await api.ask("POST", PARTIES, json=NEW | {"ref": "Q"}, headers={"Idempotency-Key": "fresh"})
+    assert await kept(api) == ["fresh", "once"]
+    guard = watchman.Watchman(api.services.database, None, None, lambda: 0, lambda: None, 30)
+    await guard.age_out()
+    assert await kept(api) == ["fresh"]
+
+
+async def age(api):
+    async with api.services.database.connection() as connection:
+        await connection.execute("UPDATE idempotency SET created_at = created_at - interval '49 hours'")
+
+
+async def kept(api):
+    async with api.services.database.connection() as connection:
+        rows = await (await connection.execute("SELECT key FROM idempotency ORDER BY key")).fetchall()
+    return [key for (key,) in rows]
 
 
 async def test_what_dies_between_the_act_and_its_answer_has_done_nothing(api, monkeypatch):
