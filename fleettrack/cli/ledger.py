@@ -24,7 +24,7 @@ def command() -> None:
 @options.database_url
 @options.as_json
 def verify(data_dir: Path | None, database_url: str | None, as_json: bool) -> None:
-    """Walk the chain of seals; exit with 1 at the first link that does not hold."""
+    """Walk the chain of seals; exit with 1 at the first link that does not hold, or if an entry is not part of it."""
     settings = config.load(data_dir=data_dir, database_url=database_url)
 
     async def run() -> seals.Verdict:
@@ -35,7 +35,8 @@ def verify(data_dir: Path | None, database_url: str | None, as_json: bool) -> No
     if as_json:
         click.echo(msgspec.json.encode(verdict).decode())
     elif verdict.broken:
-        click.echo(f"Broken at seal {verdict.broken.seq}, entry {verdict.broken.entry_id}: {verdict.broken.reason}.")
+        at = "" if verdict.broken.seq is None else f"seal {verdict.broken.seq}, "
+        click.echo(f"Broken at {at}entry {verdict.broken.entry_id}: {verdict.broken.reason}.")
     else:
         click.echo(f"{verdict.sealed} entries are sealed and whole, {verdict.unsealed} wait for their seal.")
         click.echo(f"Head of the chain: {verdict.head}")

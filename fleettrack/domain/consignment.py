@@ -110,6 +110,7 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     """The first usable fix of a tracker more than 1 km from a pickup place, counted from `since_ms`.
 
+    Where that is of trust none, there may be another: the first of more trust, with what of more trust came before it.
     `since_ms` is the start of the assignment, or of the scanned load for a vehicle's tracker.
     """
 

@@ -36,8 +36,8 @@ async def once(
         Conflict: the first request is still being handled, or its answer cannot be told again.
     """
     key = request.headers[HEADER]
-    if not 0 < len(key) <= KEY_LIMIT:
-        raise problems.Malformed(f"{HEADER} is empty or longer than {KEY_LIMIT} characters")
+    if not (0 < len(key) <= KEY_LIMIT and key.isascii() and key.isprintable()):  # headers may hold any byte
+        raise problems.Malformed(f"{HEADER} is not 1 to {KEY_LIMIT} printable ASCII characters")
     digest = await _digest(request)
     async with context.services(request).database.transaction() as connection:
         before = await idempotency.before(connection, caller.key_id, key)

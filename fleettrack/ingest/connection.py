@@ -39,8 +39,7 @@ class Connection(asyncio.Protocol):
         self._protocol: str | None = None
         self._messages = fixes.Messages()  # decoded, not sent on yet
         self._parts: list[int] = []  # how many of them each answer is about
-        self._raw: deque[bytes] = deque()  # what they came in, and what may become more of them
-        self._raw_bytes = 0
+        self._raw = bytearray()  # what they came in, and what may become more of them
         self._received_ms = 0  # when the first of them came
         self._last_ms = 0  # when the last bytes came
         self._sent: deque[_Sent] = deque()
@@ -50,6 +49,7 @@ class Connection(asyncio.Protocol):
         self.source = ""
         self.last_heard = listener.time()
         self.unquiet = False  # has bytes that quiet may complete
+        self.unfinished = 0  # bytes that wait for the end of their line
 
     # What the transport calls.
 
@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
             self._add([self._decoder.feed(data, self._last_ms)], data)
         if not self._messages:
             self._forget(self._decoder.pending)
+        self._count_unfinished()  # may close this connection
 
     def eof_received(self) -> bool:
         """Send on what is left, and stay open until it is answered."""
@@ -113,6 +114,7 @@ class Connection(asyncio.Protocol):
         if self._decoder is not None and not self._paused:
             self.unquiet = False
             self._add([self._decoder.quiet()], b"")
+            self._count_unfinished()
 
     def close(self) -> None:
         """Read nothing more; close when all that came is answered."""
@@ -136,20 +138,17 @@ class Connection(asyncio.Protocol):
             if batch:
                 self._messages += batch
                 self._parts.append(len(batch))
-        if raw:
-            self._raw.append(raw)
-            self._raw_bytes += len(raw)
+        self._raw += raw
         self._send()
 
     def _forget(self, pending: int) -> None:
         """Keep only the last bytes, of which a message may still come: not all that is sent becomes one."""
-        room = pending + limits.OPEN_BYTES
-        while self._raw and self._raw_bytes > room:
-            oldest = self._raw.popleft()
-            rest = oldest[self._raw_bytes - room :]
-            self._raw_bytes -= len(oldest) - len(rest)
-            if rest:
-                self._raw.appendleft(rest)
+        del self._raw[: -(pending + limits.OPEN_BYTES)]
+
+    def _count_unfinished(self) -> None:
+        before = self.unfinished
+        self.unfinished = self._decoder.pending if self._decoder is not None else 0
+        self._listener.count_unfinished(self.unfinished - before)
 
     def _send(self) -> None:
         """Send on what has gathered: at once when nothing is under way, in larger pieces else."""
@@ -169,9 +168,8 @@ class Connection(asyncio.Protocol):
             messages=taken,
             received_ms=self._received_ms,
         )
-        raw = b"".join(self._raw)
+        raw = bytes(self._raw)
         self._raw.clear()
-        self._raw_bytes = 0
         task = self._listener.keep(parcel, raw)
         self._sent.append(_Sent(task, parts))
         task.add_done_callback(self._settled)
@@ -215,11 +213,12 @@ class Connection(asyncio.Protocol):
             return
         self._ended = True
         left = self._decoder.flush() if self._decoder is not None else []
+        self._count_unfinished()
         self._add([left], b"")
 
     def _regulate(self) -> None:
         """Read only while there is somewhere to put it."""
-        full = bool(self._messages) and self._raw_bytes >= limits.RAW_BYTES
+        full = bool(self._messages) and len(self._raw) >= limits.RAW_BYTES
         crowded = bool(self._sent) and self._listener.crowded
         stop = self._ended or self._deaf or full or crowded or len(self._messages) >= limits.GATHER_MESSAGES
         if stop == self._paused or self._transport.is_closing():

@@ -24,6 +24,13 @@ one read keeps the others waiting."""
 OPEN_BYTES = 8 << 10
 """Bytes kept beside an incomplete line as those of an open sentence group, which tens of sentences may make up."""
 
+UNFINISHED_BYTES = 64 << 20
+"""Bytes of one listener that wait for the end of their line, 64 of the longest lines; they are held twice, by the
+decoder and as what came. Beyond it the connections with most of them are closed."""
+
+UNFINISHED_BYTES_AFTER = 7 / 8
+"""Share of it that is left then, so that who has most is not looked for at each read."""
+
 RAW_BYTES = 1 << 20
 """Bytes that wait with messages for their delivery; beyond it nothing more is read from that connection."""
 

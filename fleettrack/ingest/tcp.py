@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import socket
 
@@ -22,6 +23,7 @@ class Listener:
         self._open: set[connection.Connection] = set()
         self._tasks: set[asyncio.Task[delivery.Answer | None]] = set()
         self._on_way = 0  # messages
+        self._unfinished = 0  # bytes that wait for the end of their line
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -94,6 +96,23 @@ class Listener:
     def read_bytes(self, number: int) -> None:
         """Count what was read."""
         self._metrics.received_bytes.labels("tcp").inc(number)
+
+    def count_unfinished(self, more: int) -> None:
+        """Count bytes that wait for the end of their line; beyond the bound close who has most of them."""
+        self._unfinished += more
+        if more > 0 and self._unfinished > limits.UNFINISHED_BYTES:
+            self._close_unfinished()
+
+    def _close_unfinished(self) -> None:
+        """Close first what comes from the address with most: many small ones must not push out one of another's."""
+        of = collections.Counter[str]()
+        for conn in self._open:
+            of[conn.source] += conn.unfinished
+        for conn in sorted(self._open, key=lambda c: (of[c.source], c.unfinished), reverse=True):
+            if self._unfinished <= limits.UNFINISHED_BYTES * limits.UNFINISHED_BYTES_AFTER:
+                break
+            self._metrics.closed_connections.labels("unfinished").inc()
+            conn.close()
 
     # By the clock.
 

@@ -1,4 +1,4 @@
-"""What is kept for a time only: refused messages, and the pings of trackers that nobody claims."""
+"""What is kept for a time only: refused messages, pings of trackers that nobody claims, answers to keyed requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fleettrack import metrics
 from fleettrack.domain import units
-from fleettrack.storage import database, trackers
+from fleettrack.storage import database, idempotency, trackers
 
 PIECE_ROWS = 5_000  # deleted at once, so that nothing is held up for long
 REJECTS_WITHOUT_KEY = 1_000_000  # under 1 GB; the newest, since a flood would keep out what is honest after it
@@ -34,11 +34,12 @@ class Aging:
         self._held_days = held_days
 
     async def age_out(self) -> None:
-        """Delete the rejects and the held pings that are too old, and the rejects that are too many."""
+        """Delete the rejects and the held pings that are too old, the rejects that are too many, the answers not to be given again."""
         await self._forget(trackers.forget_rejects, self._before_ms(self._reject_days))
         await self._forget(trackers.thin_rejects, REJECTS_WITHOUT_KEY)
         unclaimed = await self._forget(trackers.forget_held, self._before_ms(self._held_days))
         self._metrics.unclaimed.inc(unclaimed)
+        await self._forget(lambda connection, _, rows: idempotency.expire(connection, rows), 0)
 
     def _before_ms(self, days: int) -> int:
         return self._now_ms() - days * units.DAY_MS

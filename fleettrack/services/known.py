@@ -154,25 +154,33 @@ async def _apart(
 async def _beyond(
     connection: database.Connection, plan: consignment.Known, index: FenceIndex
 ) -> tuple[list[consignment.Beyond], list[journeys.Watch]]:
-    """Find the departures that no visit tells of: the first fix far from a pickup of a tracker with the goods."""
+    """Find the departures that no visit tells of: the first fix far from a pickup of a tracker with the goods.
+
+    Where that proves nothing about its sender, also the first that does, which alone moves custody (law L5): as it
+    would be if there were no others.
+    """
     found, watches = [], []
     pickups = {s.place_id for s in plan.consignment.stops if s.role == "pickup"}
     for tracker_id, since, until in _with_goods(plan):
         for place_id in sorted(pickups):
             if any(_seen_there(v, tracker_id, place_id, since, until) for v in plan.visits):
                 continue
-            hit = await _first_beyond(connection, tracker_id, place_id, since, until, index)
-            watches.append(
-                journeys.Watch(
-                    tracker_id=tracker_id,
-                    consignment_id=plan.consignment.id,
-                    place_id=place_id,
-                    since_ms=since,
-                    until_ms=_earlier(hit.time_ms if hit else until, plan.consignment.closed_ms),
+            for trust in (fix.Trust.NONE, fix.Trust.NONE + 1):
+                hit = await _first_beyond(connection, tracker_id, trust, place_id, since, until, index)
+                watches.append(
+                    journeys.Watch(
+                        tracker_id=tracker_id,
+                        consignment_id=plan.consignment.id,
+                        place_id=place_id,
+                        trust=trust,
+                        since_ms=since,
+                        until_ms=_earlier(hit.time_ms if hit else until, plan.consignment.closed_ms),
+                    )
                 )
-            )
-            if hit:
-                found.append(hit)
+                if hit:
+                    found.append(hit)
+                if hit is None or hit.trust > fix.Trust.NONE or plan.none_trust_may_transfer:
+                    break
     return found, watches
 
 
@@ -203,6 +211,7 @@ def _earlier(*moments: int | None) -> int | None:
 async def _first_beyond(
     connection: database.Connection,
     tracker_id: int,
+    trust: int,
     place_id: int,
     since_ms: int,
     until_ms: int | None,
@@ -211,7 +220,7 @@ async def _first_beyond(
     before, start = since_ms, since_ms
     fences = index.in_force(place_id, since_ms)
     while fences:
-        rows = await positions.track(connection, tracker_id, start, until_ms, CHUNK)
+        rows = await positions.track(connection, tracker_id, trust, start, until_ms, CHUNK)
         usable = [r for r in rows if not r.flags & DOUBT]
         if usable:
             metres = place_distance(index, fences, [r.lat_e7 for r in usable], [r.lon_e7 for r in usable])
@@ -262,6 +271,7 @@ def fired(
             hit.add(w.consignment_id)
             continue
         mine = usable & (columns.tracker_id == w.tracker_id) & (columns.fix_time >= w.since_ms)
+        mine &= columns.trust >= w.trust
         if w.until_ms is not None:
             mine &= columns.fix_time <= w.until_ms
         rows = np.flatnonzero(mine)

@@ -215,7 +215,8 @@ async def correct(
     voids = form.kind == "void_fact"
     if (form.stop is None) != voids or (form.fact is None) == voids:
         raise checks.refusal("stop, fact", None, "name the fact to be voided, or else the stop, and only that")
-    async with editor.edit() as edit:
+    # without a receipt the journey may wait for fixes again, also for those of a batch that does not know of it
+    async with editor.plan() if voids else editor.edit() as edit:
         stated = await begin(edit, consignment, form.stop, form.event_at, None, now, whenever=voids)
         if form.fact is not None:
             await _void(edit, stated.consignment.id, form.fact)

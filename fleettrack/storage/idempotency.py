@@ -28,7 +28,7 @@ async def before(connection: database.Connection, api_key_id: int, key: str) -> 
     Raises:
         Conflict: another transaction acts under it just now.
     """
-    given = {"api_key_id": api_key_id, "key": key, "lock": locks.IDEMPOTENCY_SPACE}
+    given = {"api_key_id": api_key_id, "key": key, "lock": locks.IDEMPOTENCY_SPACE, "age": AGE}
     if await (await connection.execute(_SQL["alone"], given)).fetchone() != (True,):
         raise errors.Conflict("a request with this Idempotency-Key is being handled; ask again in a moment")
     row = await (await connection.execute(_SQL["answered"], given)).fetchone()
@@ -38,7 +38,7 @@ async def before(connection: database.Connection, api_key_id: int, key: str) -> 
 
 
 async def keep(connection: database.Connection, api_key_id: int, key: str, answered: Answered) -> None:
-    """Keep the answer; let go of old ones."""
+    """Keep the answer."""
     await connection.execute(
         _SQL["answer"],
         {
@@ -49,4 +49,8 @@ async def keep(connection: database.Connection, api_key_id: int, key: str, answe
             "body": answered.body.decode() or "null",
         },
     )
-    await connection.execute(_SQL["expire"], {"age": AGE})
+
+
+async def expire(connection: database.Connection, limit: int) -> int:
+    """Let go of answers older than AGE, of at most `limit` oldest ones; return how many it were."""
+    return (await connection.execute(_SQL["expire"], {"age": AGE, "limit": limit})).rowcount

@@ -24,6 +24,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     tracker_id: int
     consignment_id: int
     place_id: int | None  # left for good when further than 1 km from it; None: any usable fix counts
+    trust: int = fix.Trust.NONE  # fixes of less change nothing, unless they are late
     since_ms: int
     until_ms: int | None = None
 
@@ -53,7 +54,10 @@ async def affected(connection: database.Connection, spans: Sequence[tuple[int, i
 async def watched(connection: database.Connection, tracker_ids: Iterable[int]) -> list[Watch]:
     """Return the watches on these trackers."""
     rows = await _fetch(connection, "watched", trackers=arrays.int8s(tracker_ids))
-    return [Watch(tracker_id=t, consignment_id=c, place_id=p or None, since_ms=s, until_ms=u) for t, c, p, s, u in rows]
+    return [
+        Watch(tracker_id=t, consignment_id=c, place_id=p or None, trust=trust, since_ms=s, until_ms=u)
+        for t, c, p, trust, s, u in rows
+    ]
 
 
 async def watching_place(connection: database.Connection, place_id: int, since_ms: int) -> set[int]:
@@ -72,6 +76,7 @@ async def set_watches(connection: database.Connection, ids: Sequence[int], watch
                 "trackers": arrays.int8s([w.tracker_id for w in watches]),
                 "consignments": arrays.int8s([w.consignment_id for w in watches]),
                 "places": arrays.int8s([w.place_id or 0 for w in watches]),
+                "trusts": [int(w.trust) for w in watches],
                 "since": arrays.times([w.since_ms for w in watches]),
                 "until": arrays.times([w.until_ms for w in watches]),
             },

@@ -141,11 +141,12 @@ class Point(msgspec.Struct, frozen=True):
 
 
 async def track(
-    connection: database.Connection, tracker_id: int, from_ms: int, until_ms: int | None, limit: int
+    connection: database.Connection, tracker_id: int, trust: int, from_ms: int, until_ms: int | None, limit: int
 ) -> list[Point]:
-    """Return a tracker's fixes over [from_ms, until_ms) in order, at most `limit`."""
+    """Return a tracker's fixes of at least this trust over [from_ms, until_ms) in order, at most `limit`."""
     parameters = {
         "tracker": tracker_id,
+        "trust": trust,
         "from": units.utc(from_ms),
         "until": "infinity" if until_ms is None else units.utc(until_ms).isoformat(),
         "limit": limit,

@@ -20,9 +20,9 @@ BATCH = 5_000
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
-    """The first link that does not hold."""
+    """The first link that does not hold, or an entry beside the chain."""
 
-    seq: int
+    seq: int | None  # None: the entry has no seal, and waits for none
     entry_id: int
     reason: str
 
@@ -77,7 +77,8 @@ async def unsealed(db: database.Database) -> tuple[int, float]:
 async def verify(db: database.Database) -> Verdict:
     """Walk the chain from its beginning; stop at the first link that does not hold.
 
-    Checks each entry against its seal, the fixes kept with it against its evidence digest, and lists against theirs.
+    Checks each entry against its seal, the fixes kept with it against its evidence digest, and lists against theirs;
+    and that each entry is sealed or waits to be.
     """
     seq, head = 0, GENESIS
     broken: Broken | None = None
@@ -96,7 +97,10 @@ async def verify(db: database.Database) -> Verdict:
     async with db.connection() as connection:
         row = await (await connection.execute(_SQL["without_seal"])).fetchone()
     assert row is not None
-    return Verdict(sealed=seq, unsealed=row[0], head=head.hex(), broken=broken)
+    waiting, beside = row
+    if broken is None and beside is not None:
+        broken = Broken(seq=None, entry_id=beside, reason="the entry has no seal, and does not wait for one")
+    return Verdict(sealed=seq, unsealed=waiting, head=head.hex(), broken=broken)
 
 
 def _check(before: int, seq: int, entry_id: int, sha256: bytes, expected: bytes | None) -> Broken | None:

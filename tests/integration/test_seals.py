@@ -75,9 +75,23 @@ async def test_what_an_open_transaction_may_still_precede_waits(db: database.Dat
     assert await seal_all(db) == 1
 
 
-async def test_an_entry_that_was_not_queued_is_missed_by_the_check(db: database.Database) -> None:
+async def test_what_waited_when_its_database_was_dumped_is_sealed_in_the_new_one(db: database.Database) -> None:
+    await append(db, 3)
+    async with db.connection() as connection:  # as a restored row is: of a transaction that this server is not yet at
+        await connection.execute("UPDATE ledger_unsealed SET txid = '9000000000000000000'")
     await append(db, 1)
+    async with asyncio.timeout(20):
+        assert await seal_all(db) == 4
+    verdict = await seals.verify(db)
+    assert (verdict.sealed, verdict.unsealed, verdict.broken) == (4, 0, None)
+
+
+async def test_an_entry_that_was_not_queued_is_found_by_the_check(db: database.Database) -> None:
+    await append(db, 3)
     async with db.connection() as connection:
-        await connection.execute("DELETE FROM ledger_unsealed")
-    assert await seals.seal(db) == 0
-    assert (await seals.verify(db)).unsealed == 1
+        await connection.execute("DELETE FROM ledger_unsealed WHERE entry_id = 2")
+    assert await seal_all(db) == 2
+    verdict = await seals.verify(db)
+    assert (verdict.sealed, verdict.unsealed) == (2, 0)
+    assert verdict.broken is not None
+    assert (verdict.broken.seq, verdict.broken.entry_id) == (None, 2)

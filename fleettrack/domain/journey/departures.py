@@ -25,20 +25,39 @@ def depart(trip: passage.Passage, visit: consignment.Visit, at_ms: int) -> None:
 
 def infer(trip: passage.Passage, far: consignment.Beyond, at_ms: int) -> None:
     """Conclude from a fix far from the pickup that the goods have left it, though nobody saw them there."""
-    if trip.first is None or trip.at != trip.first or trip.arrival is not None or trip.settled is not None:
+    if trip.first is None or trip.settled is not None:
         return
     stop = trip.seen.route.stops.get(trip.first)
     if stop is None or stop.place_id != far.place_id or not _may_leave(trip, stop.seq):
         return
     on = trip.watchers.on(at_ms, None)
     known = any(w.tracker_id == far.tracker_id for w in on)
-    if not known or not trip.watchers.governs(far.tracker_id, at_ms, on) or _still_to_come(trip, stop, at_ms):
+    if not known or not trip.watchers.governs(far.tracker_id, at_ms, on):
         return
     between = passage.Interval(far.before_ms, far.time_ms)
     also = (f"tracker:{far.tracker_id}",)  # there is no visit to name
+    if trip.at is None:
+        _prove(trip, stop.seq, at_ms, far.trust, between, also)
+        return
+    if trip.at != stop.seq or trip.arrival is not None or _still_to_come(trip, stop, at_ms):
+        return
     slot = f"stop:{stop.seq}/departure/inferred"
     trip.write(slot, "departure_inferred", at_ms, seq=stop.seq, between=between, also=also)
     _leave(trip, stop.seq, at_ms, far.trust, between=between, also=also)
+
+
+def _prove(
+    trip: passage.Passage, seq: int, at_ms: int, trust: int, between: passage.Interval, also: tuple[str, ...]
+) -> None:
+    """Let goods that are on their way from a stop be picked up after all, if that was proposed only."""
+    slot = slots.pickup(seq)
+    proposal = trip.book.get(slot)
+    if proposal is None or proposal.status != "proposed" or not trip.trusts(trust):
+        return
+    if trip.left is None or trip.left[0] != seq or trip.holder != proposal.from_party:
+        return
+    del trip.book[slot]  # so that it is in its place in the order
+    trip.move(slot, "picked_up", proposal.to_party, at_ms, seq=seq, between=between, also=also)
 
 
 def _may_leave(trip: passage.Passage, seq: int) -> bool:

@@ -12,24 +12,23 @@ class Framer:
     With `carriage` a lone CR ends a line too, as some receivers send. Empty lines are dropped.
     """
 
-    __slots__ = ("_carriage", "_limit", "_parts", "_size", "_skipping")
+    __slots__ = ("_carriage", "_limit", "_skipping", "_tail")
 
     def __init__(self, limit: int, *, carriage: bool = False) -> None:
         self._limit = limit
         self._carriage = carriage
-        self._parts: list[bytes] = []  # of the line that is not complete yet: joined once, so that drips cost no copies
-        self._size = 0
+        self._tail = bytearray()  # grows in place: drips cost neither copies nor an object each
         self._skipping = False  # inside an over-long line, whose reject is already out
 
     @property
     def tail(self) -> bytes:
         """What has come of the line that is not complete yet."""
-        return b"".join(self._parts)
+        return bytes(self._tail)
 
     @property
     def size(self) -> int:
         """How many bytes that are."""
-        return self._size
+        return len(self._tail)
 
     def feed(self, data: bytes) -> list[bytes | fix.Reject]:
         """Return the lines that these bytes complete, in order."""
@@ -41,21 +40,21 @@ class Framer:
         lines: list[bytes] = []
         if b"\n" in data:
             lines = data.split(b"\n")
-            if self._parts:
-                lines[0] = b"".join((*self._parts, lines[0]))
-                self._parts = []
-            data, self._size = lines.pop(), 0
-        if data:
-            self._parts.append(data)
-            self._size += len(data)
-        if self._size > self._limit:
+            if self._tail:
+                lines[0] = bytes(self._tail) + lines[0]
+                self._tail.clear()
+            data = lines.pop()
+        self._tail += data
+        if len(self._tail) > self._limit:
             lines.append(self.take())
             self._skipping = True
         return [line if len(line) <= self._limit else _too_long(line, self._limit) for line in lines if line]
 
     def take(self) -> bytes:
         """Return and forget the line that is not complete yet."""
-        tail, self._parts, self._size, self._skipping = self.tail, [], 0, False
+        tail = self.tail
+        self._tail.clear()
+        self._skipping = False
         return tail
 
 

@@ -6,8 +6,10 @@ import contextlib
 import pytest
 from psycopg import conninfo
 
+from fleettrack import metrics
 from fleettrack.domain import errors
 from fleettrack.http import idempotency as http_idempotency
+from fleettrack.services import aging
 from fleettrack.storage import database, idempotency
 
 PARTIES = "/api/v1/parties"
@@ -42,6 +44,13 @@ async def test_a_request_that_failed_may_be_sent_again(api):
     assert (await api.ask("POST", "/api/v1/vehicles", json=vehicle, headers=ONCE))[0] == 201
 
 
+@pytest.mark.parametrize("key", ["a\xffb", "a\u20acb", "", "k" * 256, "a\tb"])
+async def test_a_key_that_is_none_is_refused(api, key):
+    status, said = await api.ask("POST", PARTIES, json=NEW, headers={"Idempotency-Key": key})
+    assert (status, said["type"]) == (400, "urn:fleettrack:problem:malformed")
+    assert await parties(api) == ["ACME", "OTHER"]
+
+
 async def test_many_at_once_under_one_key_happen_once(api):
     answers = await asyncio.gather(*(api.ask("POST", KEYS, json=KEY, headers=ONCE) for _ in range(20)))
     statuses = sorted(status for status, _ in answers)
@@ -60,6 +69,34 @@ async def test_a_token_is_told_once_and_never_kept(api):
         rows = await (await connection.execute("SELECT i::text FROM idempotency i")).fetchall()
     assert len(rows) == 1
     assert made["token"] not in str((rows, said))
+
+
+async def test_a_key_is_free_again_after_its_time(api):
+    _, first = await api.ask("POST", KEYS, json=KEY, headers=ONCE)
+    await age(api)
+    status, second = await api.ask("POST", KEYS, json=KEY | {"name": "another"}, headers=ONCE)
+    assert (status, second["id"] != first["id"]) == (201, True)
+    assert (await api.ask("POST", KEYS, json=KEY | {"name": "another"}, headers=ONCE))[1]["id"] == second["id"]
+
+
+async def test_old_answers_are_let_go_by_the_clock_and_not_by_who_asks(api):
+    await api.ask("POST", PARTIES, json=NEW, headers=ONCE)
+    await age(api)
+    await api.ask("POST", PARTIES, json=NEW | {"ref": "Q"}, headers={"Idempotency-Key": "fresh"})
+    assert await kept(api) == ["fresh", "once"]
+    await aging.Aging(api.services.database, metrics.Metrics(), lambda: 0, reject_days=30, held_days=30).age_out()
+    assert await kept(api) == ["fresh"]
+
+
+async def age(api):
+    async with api.services.database.connection() as connection:
+        await connection.execute("UPDATE idempotency SET created_at = created_at - interval '49 hours'")
+
+
+async def kept(api):
+    async with api.services.database.connection() as connection:
+        rows = await (await connection.execute("SELECT key FROM idempotency ORDER BY key")).fetchall()
+    return [key for (key,) in rows]
 
 
 async def test_what_dies_between_the_act_and_its_answer_has_done_nothing(api, monkeypatch):

@@ -6,6 +6,7 @@ import ipaddress
 import json
 import socket
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -325,10 +326,62 @@ async def test_what_makes_no_message_does_not_pile_up(tmp_path, useless):
         writer.write(useless * 200)
         await until(lambda: door.count("received_bytes_total", transport="tcp") == size)
         (connection,) = listener._open
-        assert sum(map(len, connection._raw)) == connection._raw_bytes <= limits.OPEN_BYTES + 4096
+        assert len(connection._raw) <= limits.OPEN_BYTES + 4096
         writer.write(b"\r\n" + rmc(0) + rmc(1))
         await until(lambda: door.pipeline.fixes)
         writer.close()
+
+
+async def test_what_drips_in_takes_no_more_memory_than_its_bytes(tmp_path):
+    async with listening(tmp_path) as (_, listener):
+        _, writer = await asyncio.open_connection(HOST, listener.port)
+        writer.write(b"[")
+        await until(lambda: [c for c in listener._open if c.unfinished])
+        (connection,) = listener._open
+        tracemalloc.start()
+        for _ in range(20_000):
+            connection.data_received(bytes(bytearray(b"ab")))
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert connection.unfinished == 40_001
+        assert held < 200_000
+        writer.close()
+
+
+async def test_beyond_the_bound_on_unfinished_lines_who_has_most_of_them_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "UNFINISHED_BYTES", 16_000)
+    async with listening(tmp_path) as (door, listener):
+        waiting = []
+        for size in (500, 6_000, 9_000):
+            reader, writer = await asyncio.open_connection(HOST, listener.port)
+            writer.write(b"[" + b" " * (size - 1))
+            await until(lambda size=size: size in {c.unfinished for c in listener._open})
+            waiting.append((reader, writer))
+        assert door.count("closed_connections_total", reason="unfinished") == 0
+        _, small = waiting[0]
+        small.write(b" " * 501)
+        assert b'"rejected":1' in await waiting[2][0].read()  # what is cut off is told as at any other end
+        assert door.count("closed_connections_total", reason="unfinished") == 1
+        small.write(b'{"tracker":"t1","time":"2024-01-01T00:00:00Z","lat":48,"lon":11}]\n')
+        assert b'"accepted":1' in await waiting[0][0].readline()
+        await until(lambda: {c.unfinished for c in listener._open} == {0, 6_000})
+        for _, writer in waiting:
+            writer.close()
+
+
+async def test_one_source_of_many_unfinished_lines_does_not_push_others_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "UNFINISHED_BYTES", 16_000)
+    async with listening(tmp_path) as (door, listener):
+        other = socket.create_connection((HOST, listener.port), source_address=("127.0.0.2", 0))
+        other.sendall(b"[" + b" " * 3_999)
+        writers = [(await asyncio.open_connection(HOST, listener.port))[1] for _ in range(10)]
+        for writer in writers:
+            writer.write(b"[" + b" " * 1_999)
+        await until(lambda: door.count("closed_connections_total", reason="unfinished"))
+        assert "127.0.0.2" in {c.source for c in listener._open if c.unfinished == 4_000}
+        other.close()
+        for writer in writers:
+            writer.close()
 
 
 async def test_nothing_is_read_while_bytes_wait_with_messages_that_cannot_go_on(tmp_path):
@@ -340,7 +393,7 @@ async def test_nothing_is_read_while_bytes_wait_with_messages_that_cannot_go_on(
         writer.write(rmc(2) + rmc(3) + GSV * 100_000)
         (connection,) = listener._open
         await until(lambda: connection._paused)
-        assert connection._raw_bytes < limits.RAW_BYTES + 4 * limits.RECEIVE_BYTES
+        assert len(connection._raw) < limits.RAW_BYTES + 4 * limits.RECEIVE_BYTES
         door.pipeline.gate.set()
         writer.write_eof()
         await until(lambda: len(door.pipeline.fixes) == 4)

@@ -66,6 +66,33 @@ async def test_copies_without_proof_do_not_blur_the_fixes_that_decided(database_
         assert world.rows("SELECT DISTINCT accuracy_dm, flags, trust FROM position") == [(None, 0, 3)]
 
 
+def test_a_fix_without_proof_does_not_hold_up_the_departure_that_others_prove(template: dict[str, str]) -> None:
+    doubtful = [ground.at("T1", ground.T0, 47.03, 8.0, 15.0)]
+    way = [ground.at("T1", ground.T0 + 30_000 * i, 47.03 + 0.003 * i, 8.0 + 0.006 * i, 15.0) for i in range(1, 12)]
+    way += ground.drive("T1", [("B", 600)], start_ms=ground.T0 + 3_600_000)[:-5]
+    told = []
+    for doubted_at in (0, 3, len(way)):
+        with databases.fresh(template) as url:
+            told.append(asyncio.run(_inferred(url, doubtful, way, doubted_at)))
+    assert told[0] == told[1] == told[2]
+    assert [row[1:3] for row in told[0] if row[1] == "picked_up"] == [("picked_up", "provisional")] * 2
+    assert [(row[1], row[2], row[8]) for row in told[0] if row[1] == "transferred"] == HELD
+
+
+async def _inferred(
+    url: str, doubtful: Sequence[fix.Fix], way: Sequence[fix.Fix], doubted_at: int
+) -> list[tuple[object, ...]]:
+    """Feed the way one by one, and the doubtful ones somewhere among it."""
+    ground.set_up(url, ["T1"])
+    put_on_goods(url)
+    async with ground.running(url) as world:
+        for i in range(len(way) + 1):
+            if i == doubted_at:
+                await world.feed(doubtful, way[-1].time_ms, **UNPROVEN)
+            await world.feed(way[i : i + 1], way[-1].time_ms)
+        return world.custody()
+
+
 async def test_fixes_without_proof_do_not_drive_goods_away(database_url: str) -> None:
     ground.set_up(database_url, ["T1"])
     put_on_goods(database_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import Any
 
@@ -85,3 +86,42 @@ def test_a_late_ping_before_the_end_still_counts(template: dict[str, str], state
         late = tell(c, [statement], way(), aboard(200), aboard(90)).outcome
     outcomes.assert_same(in_order, late)
     assert silent.custody != late.custody
+
+
+def test_a_receipt_is_voided_while_a_batch_with_fixes_from_after_it_is_under_way(template: dict[str, str]) -> None:
+    """What ended with the receipt goes on without it: the batch knows the one, the void must know the batch."""
+    statements = [("receive", "C1", 60, None, True, None), ("void", "C1")]
+    with databases.fresh(template) as a, databases.fresh(template) as b:
+        after = tell(a, statements, way(), aboard(200), aboard(70)).outcome
+        asyncio.run(void_meanwhile(b, statements, [*way(), *aboard(200)], aboard(70)))
+        meanwhile = asyncio.run(outcomes.read(b))
+    outcomes.assert_same(after, meanwhile)
+
+
+async def void_meanwhile(url: str, statements: list[Any], before: list[fix.Fix], during: list[fix.Fix]) -> None:
+    """Void while a batch has asked what waits for its fixes and has not committed them."""
+    story = STORY | {"statements": statements}
+    *deeds, void = stories.deeds(story)
+    async with stories.world(url) as world:
+        for deed in deeds:
+            await deed.tell(world)
+        await law._send(world, story, before)
+        asked, voided = asyncio.Event(), asyncio.Event()
+        custody = world.line._custody
+        watched = custody.watched
+
+        async def slowly(*given: Any) -> set[int]:
+            found = await watched(*given)
+            asked.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(voided.wait(), 0.5)
+            return found
+
+        custody.watched = slowly  # type: ignore[method-assign]
+        batch = asyncio.create_task(law._send(world, story, during))
+        await asked.wait()
+        await void.tell(world)
+        voided.set()
+        await batch
+        while await world.line.tick(stories.END_MS):
+            pass

@@ -65,3 +65,16 @@ def test_ten_megabytes_without_an_end_take_no_memory() -> None:
     assert len(rejects) == 1
     assert peak < 100_000
     assert cutter.feed(b"\ngood\n") == [b"good"]
+
+
+def test_a_line_that_drips_in_takes_no_more_memory_than_one_that_comes_at_once() -> None:
+    cutter = framer.Framer(1 << 20)
+    tracemalloc.start()
+    try:
+        for _ in range(50_000):
+            cutter.feed(bytes(bytearray(b"ab")))  # each a new object, as each read is
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert cutter.size == len(cutter.tail) == 100_000
+    assert held < 150_000

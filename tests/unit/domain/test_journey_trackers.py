@@ -161,6 +161,25 @@ def test_departure_is_inferred_from_a_far_fix_of_the_goods():
     assert told.holder(5) == (CONSIGNEE, "provisional")
 
 
+def test_far_fix_that_proves_something_moves_what_one_without_proof_had_proposed():
+    doubtful, proven = (
+        consignment.Beyond(
+            tracker_id=GOODS_BOX, place_id=A, since_ms=at(0), before_ms=at(0), time_ms=at(hour), trust=trust
+        )
+        for hour, trust in ((1, fix.Trust.NONE), (2, fix.Trust.API_KEY))
+    )
+    known = {"assignments": [on_goods()], "visits": [visit(2, B, 5, None, GOODS_BOX)]}
+    assert tell(**known, beyond=[doubtful]).holder(4) == (SHIPPER, "confirmed")
+    for order in ([doubtful, proven], [proven, doubtful]):
+        told = tell(**known, beyond=order)
+        assert told.entry("departure_inferred").event_ms == at(1)
+        assert told.entry("picked_up").event_ms == at(2)
+        assert "proposed" not in told.kinds()
+        assert told.holder(1.5) == (SHIPPER, "confirmed")
+        assert told.holder(4) == (CARRIER, "provisional")
+        assert told.holder(5) == (CONSIGNEE, "provisional")
+
+
 def test_far_fix_inside_the_drop_leaves_before_it_arrives():
     far = consignment.Beyond(
         tracker_id=GOODS_BOX, place_id=A, since_ms=at(0), before_ms=at(1), time_ms=at(5.1), trust=fix.Trust.API_KEY

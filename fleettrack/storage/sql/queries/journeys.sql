@@ -22,7 +22,7 @@ WHERE c.effective_from <= upper(w.span) AND (c.closed_at IS NULL OR c.closed_at 
 
 -- :name watched
 -- Watches on these trackers, with what is watched for.
-SELECT tracker_id, consignment_id, place_id, (extract(epoch FROM since) * 1000)::bigint,
+SELECT tracker_id, consignment_id, place_id, trust, (extract(epoch FROM since) * 1000)::bigint,
     (extract(epoch FROM until) * 1000)::bigint
 FROM watch WHERE tracker_id = ANY(%(trackers)s::bigint[])
 
@@ -141,8 +141,8 @@ CROSS JOIN LATERAL (
 DELETE FROM watch WHERE consignment_id = ANY(%(ids)s::bigint[])
 
 -- :name watch_set
-INSERT INTO watch (tracker_id, consignment_id, place_id, since, until)
-SELECT * FROM unnest(%(trackers)s::bigint[], %(consignments)s::bigint[], %(places)s::bigint[],
+INSERT INTO watch (tracker_id, consignment_id, place_id, trust, since, until)
+SELECT * FROM unnest(%(trackers)s::bigint[], %(consignments)s::bigint[], %(places)s::bigint[], %(trusts)s::smallint[],
     %(since)s::timestamptz[], %(until)s::timestamptz[])
 
 -- :name watching_place

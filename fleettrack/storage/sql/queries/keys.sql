@@ -36,16 +36,20 @@ SELECT id FROM party WHERE ref = %(ref)s::text
 SELECT pg_try_advisory_xact_lock(%(lock)s::int, hashtext(%(api_key_id)s::text || ':' || %(key)s::text))
 
 -- :name answered
--- What was asked under an Idempotency-Key, and the answer.
-SELECT request_sha256, status, body FROM idempotency WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text
+-- What was asked under an Idempotency-Key, and the answer, unless that is too long ago.
+SELECT request_sha256, status, body FROM idempotency
+WHERE api_key_id = %(api_key_id)s::bigint AND key = %(key)s::text AND created_at >= now() - %(age)s::interval
 
 -- :name answer
--- Keep the answer given under an Idempotency-Key.
+-- Keep the answer given under an Idempotency-Key, in the place of one that is too old.
 INSERT INTO idempotency (api_key_id, key, request_sha256, status, body)
 VALUES (%(api_key_id)s::bigint, %(key)s::text, %(sha256)s::bytea, %(status)s::smallint, %(body)s::jsonb)
+ON CONFLICT (api_key_id, key) DO UPDATE
+SET request_sha256 = excluded.request_sha256, status = excluded.status, body = excluded.body, created_at = now()
 
 -- :name expire
--- Forget answers that nobody will ask for again; those that another request forgets just now are left to it.
+-- Forget answers that are too old; one that gives way to a new answer just now is no longer old.
 DELETE FROM idempotency WHERE (api_key_id, key) IN (
-    SELECT api_key_id, key FROM idempotency WHERE created_at < now() - %(age)s::interval FOR UPDATE SKIP LOCKED
+    SELECT api_key_id, key FROM idempotency WHERE created_at < now() - %(age)s::interval
+    ORDER BY created_at LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED
 )

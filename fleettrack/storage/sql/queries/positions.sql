@@ -93,12 +93,13 @@ JOIN position p USING (tracker_id, fix_time)
 WHERE p.flags & %(doubt)s::smallint = 0
 
 -- :name track
--- One tracker's fixes in a time range, with the flags its neighbours gave.
+-- One tracker's fixes of some trust in a time range, with the flags its neighbours gave.
 SELECT (extract(epoch FROM p.fix_time) * 1000)::bigint, p.lat_e7, p.lon_e7, p.speed_cms, p.accuracy_dm,
     p.flags | coalesce((SELECT bit_or(f.flag) FROM position_flag f
         WHERE (f.tracker_id, f.fix_time, f.lat_e7, f.lon_e7) = (p.tracker_id, p.fix_time, p.lat_e7, p.lon_e7)), 0::smallint),
     p.trust
 FROM position p
 WHERE p.tracker_id = %(tracker)s::bigint AND p.fix_time >= %(from)s::timestamptz AND p.fix_time < %(until)s::timestamptz
+    AND p.trust >= %(trust)s::smallint
 ORDER BY p.fix_time, p.lat_e7, p.lon_e7
 LIMIT %(limit)s::int

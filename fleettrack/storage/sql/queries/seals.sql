@@ -4,7 +4,9 @@ SELECT pg_try_advisory_xact_lock(%(lock)s::bigint)
 
 -- :name pending
 -- Entries to be sealed: committed, and older than the oldest transaction still open, so that none can come before.
-SELECT entry_id FROM ledger_unsealed WHERE txid < pg_snapshot_xmin(pg_current_snapshot())
+-- Nothing of this server's own that is seen here can be newer than the snapshot: what is was restored from another's.
+SELECT entry_id FROM ledger_unsealed, pg_current_snapshot() AS s
+WHERE txid < pg_snapshot_xmin(s) OR txid >= pg_snapshot_xmax(s)
 ORDER BY entry_id LIMIT %(limit)s::int
 
 -- :name bodies
@@ -31,8 +33,13 @@ SELECT count(*), extract(epoch FROM clock_timestamp() - (SELECT recorded_at FROM
 FROM ledger_unsealed
 
 -- :name without_seal
--- All entries that have no seal, looked for in the whole ledger.
-SELECT count(*) FROM ledger_entry e WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+-- How many entries wait for their seal, and the first that has none and does not wait, of the whole ledger: as of one
+-- moment, so that none is on its way from the one to the other.
+SELECT (SELECT count(*) FROM ledger_unsealed), (
+    SELECT min(e.id) FROM ledger_entry e
+    WHERE NOT EXISTS (SELECT 1 FROM ledger_seal s WHERE s.entry_id = e.id)
+        AND NOT EXISTS (SELECT 1 FROM ledger_unsealed u WHERE u.entry_id = e.id)
+)
 
 -- :name evidence
 -- The fixes kept with these entries.

@@ -87,6 +87,7 @@ CREATE TABLE idempotency (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (api_key_id, key)
 );
+CREATE INDEX idempotency_created ON idempotency (created_at);
 
 -- Counts up with each edit of fences or assignments; a batch that decided by an older count decides again.
 CREATE TABLE configuration (

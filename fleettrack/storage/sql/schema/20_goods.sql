@@ -179,6 +179,7 @@ CREATE TABLE watch (
     tracker_id bigint NOT NULL REFERENCES tracker,
     consignment_id bigint NOT NULL REFERENCES consignment,
     place_id bigint NOT NULL DEFAULT 0,  -- 0: any fix counts, else one far from this place
+    trust smallint NOT NULL,  -- and of at least this trust
     since timestamptz NOT NULL,
     until timestamptz  -- fixes after it change nothing
 );
