@@ -34,7 +34,7 @@ class Aging:
         self._held_days = held_days
 
     async def age_out(self) -> None:
-        """Delete the rejects and the held pings that are too old, the rejects that are too many, the answers not to be given again."""
+        """Delete the rejects, held pings and kept answers that are too old, and the rejects that are too many."""
         await self._forget(trackers.forget_rejects, self._before_ms(self._reject_days))
         await self._forget(trackers.thin_rejects, REJECTS_WITHOUT_KEY)
         unclaimed = await self._forget(trackers.forget_held, self._before_ms(self._held_days))
