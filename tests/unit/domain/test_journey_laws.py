@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 import stories as s
 import worlds
@@ -150,6 +152,9 @@ def check_ended_assignments_fed_back_change_no_entry(known: consignment.Known, t
     ends = dict(told.ended_assignments)
     if {e for v in known.visits for e in (v.enter_ms, v.exit_ms)} & set(ends.values()):
         return  # at the very millisecond of a visit's edge an ended assignment no longer counts
+    on_goods = sorted((a.tracker_id, a.from_ms, a.to_ms or 2**62) for a in known.assignments if a.level != "vehicle")
+    if any(one[0] == other[0] and other[1] < one[2] for one, other in itertools.pairwise(on_goods)):
+        return  # the database lets a tracker be on one thing at a time: assignment_one_subject
     fed = tuple(
         msgspec.structs.replace(a, to_ms=ends[a.tracker_id])
         if a.level != "vehicle" and a.tracker_id in ends and a.from_ms < ends[a.tracker_id] <= (a.to_ms or 2**62)
