@@ -239,7 +239,8 @@ async def _void(edit: editing.Edit, consignment_id: int, fact_id: int) -> None:
         raise checks.refusal("fact", fact_id, "a voided fact stays voided: state it again")
     if standing.voided:
         raise errors.Conflict(f"fact {fact_id} was voided before", fact=fact_id)
-    await containment.undo(edit.connection, fact_id, await rows.clock(edit.connection))
+    moved = await containment.undo(edit.connection, fact_id, await rows.clock(edit.connection))
+    edit.touch_consignments(await containment.concerned(edit.connection, moved))
 
 
 async def page(db: database.Database, consignment: str, *, after: int = 0, limit: int = words.PAGE) -> list[facts.Fact]:

@@ -56,10 +56,13 @@ async def close(
     return {r[0] for r in await rows.plain(connection, _SQL["close"], **asked, fact_id=fact_id)}
 
 
-async def undo(connection: database.Connection, fact_id: int, known: dt.datetime) -> None:
-    """Take back what a fact did to containment."""
+async def undo(connection: database.Connection, fact_id: int, known: dt.datetime) -> list[int]:
+    """Take back what a fact did to containment; return the objects that lie elsewhere now."""
+    moved = []
     for step in ("undo_opened", "undo_ended"):
-        await connection.execute(_SQL[step], {"fact_id": fact_id, "known": known})
+        changed = await (await connection.execute(_SQL[step], {"fact_id": fact_id, "known": known})).fetchall()
+        moved += [child for (child,) in changed]
+    return moved
 
 
 async def above(connection: database.Connection, object_id: int, since: dt.datetime) -> tuple[set[int], int]:

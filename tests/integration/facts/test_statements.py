@@ -274,3 +274,23 @@ async def test_a_closed_consignment_takes_what_happened_before(database_url: str
             await receive(world, event_at=w.hour(11))
         await receive(world, event_at=w.hour(9.5))
         assert set((await holders(world)).values()) == {"shop confirmed"}
+
+
+async def test_voiding_a_receipt_of_what_was_over_puts_the_goods_own_consignment_right(database_url: str) -> None:
+    async with w.world(database_url) as world:
+        await world.consignment(items=[goods.NewItem(serial=s, gtin=w.GTIN, unit=w.sscc(1)) for s in ("A0", "A1")])
+        await world.consignment("C2", items=[goods.NewItem(serial="B0", gtin=w.GTIN)])
+        await receive(world, lines=(forms.Line(object=w.link("A0"), outcome="damaged"),), event_at=w.hour(10))
+
+        async def history() -> list[tuple[object, ...]]:
+            told = await tracing.trace(world.db, "A0", at=w.hour(11), now=w.NOW)
+            return [(e.kind, e.to_party, e.event_at) for e in told.history if e.ended_at is None]
+
+        before = await history()
+        line = forms.Line(object="A0", outcome="over")
+        form = forms.NewReceipt(event_at=w.hour(8), to_party="acme", lines=(line,))
+        over = await receipts.receive(world.planner, "C2", form, actor="t", now=w.NOW)
+        assert await history() != before
+        void = forms.NewCorrection(kind="void_fact", fact=over.id)
+        await statements.correct(world.planner, "C2", void, actor="t", now=w.NOW)
+        assert await history() == before

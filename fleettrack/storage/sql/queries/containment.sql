@@ -48,6 +48,7 @@ WHERE c.fact_id = %(fact_id)s::bigint AND upper_inf(c.recorded) AND NOT EXISTS (
     SELECT FROM containment b
     WHERE b.child = c.child AND b.parent = c.parent AND lower(b.valid) = lower(c.valid)
         AND upper(b.recorded) = lower(c.recorded))
+RETURNING c.child
 
 -- :name undo_ended
 -- Let what a fact ended go on as it did before, as far as nothing followed.
@@ -67,6 +68,7 @@ WITH ended AS (
 UPDATE containment c SET valid = tstzrange(lower(c.valid), ended.until),
     recorded = tstzrange(%(known)s::timestamptz, NULL), fact_id = NULL
 FROM ended WHERE c.id = ended.id
+RETURNING c.child
 
 -- :name above
 -- What contains an object at any time in a range, with how many levels up, and over what time.
