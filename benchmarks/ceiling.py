@@ -73,8 +73,8 @@ class Ceiling:
 
         Within a batch they are sorted by the key, as the service does, which is kinder to its index.
         """
-        batch = np.arange(len(columns["tracker_id"])) // BATCH
-        order = np.lexsort((columns["fix_time"], columns["tracker_id"], batch))
+        number = np.arange(len(columns["tracker_id"])) // BATCH
+        order = np.lexsort((columns["fix_time"], columns["tracker_id"], number))
         batches = buffers({name: values[order] for name, values in columns.items()}, self._types)
         began = time.monotonic()
         for batch in batches:

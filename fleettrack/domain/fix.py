@@ -89,6 +89,8 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     index: int | None = None  # position within a batch
 
 
+RAW_KEPT = 512  # bytes of a rejected message that are kept: enough to see what it was, too few to fill a disk
+
 Message = Fix | Status | Reject
 
 IDENTITY_LIMIT = 128  # characters: enough for any numbering, and for an index

@@ -51,7 +51,7 @@ class Fixes(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return len(self.time_ms)
 
     def __iter__(self) -> Iterator[fix.Fix]:
-        columns = {name: _listed(getattr(self, name)) for name in (*_ALWAYS, *self._said())}
+        columns = {name: _listed(name, getattr(self, name)) for name in (*_ALWAYS, *self._said())}
         for row in zip(*columns.values(), strict=True):
             yield fix.Fix(**dict(zip(columns, row, strict=True)))
 
@@ -67,10 +67,9 @@ class Fixes(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return [name for name in (*NUMBERS, "ping_id", "attributes") if getattr(self, name) is not None]
 
 
-def _listed(column: Any) -> Sequence[Any]:
-    if not isinstance(column, np.ndarray):
-        return column  # type: ignore[no-any-return]
-    return [None if value == NONE else value for value in column.tolist()]
+def _listed(name: str, column: Any) -> Sequence[Any]:
+    values: Sequence[Any] = column.tolist() if isinstance(column, np.ndarray) else column
+    return [None if value == NONE else value for value in values] if name in NUMBERS else values
 
 
 def columns_of(found: Sequence[fix.Fix]) -> Fixes:

@@ -9,8 +9,17 @@ GPS_EPOCH_MS = 315_964_800_000  # 1980-01-06: no fix is older than the system
 DAY_MS = 86_400_000
 FOREVER_MS = 253_402_300_799_000  # the end of the year 9999: what has not ended
 
+_FIRST_DAY = dt.date(1970, 1, 1).toordinal()
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MS = dt.timedelta(milliseconds=1)
+
+
+def calendar_day(year: int, month: int, day_of_month: int) -> int | None:
+    """Return days since 1970; None where there is no such day."""
+    try:
+        return dt.date(year, month, day_of_month).toordinal() - _FIRST_DAY
+    except ValueError:
+        return None
 
 
 def now_ms() -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from fleettrack.domain import errors
 from fleettrack.http import handlers
 from fleettrack.http.handlers import Asked
@@ -11,33 +14,22 @@ from fleettrack.services.forms import facts as forms
 from fleettrack.services.forms import words
 from fleettrack.storage import facts
 
+_Form = TypeVar("_Form", forms.NewReceipt, forms.NewHandover)
+
 
 class Done(words.New, frozen=True):
     """A task is done: there is nothing to add."""
 
 
-async def _receipt(asked: Asked, form: forms.NewReceipt) -> facts.Fact:
-    await _check_carrier(asked, form)
-    return await receipts.receive(
-        asked.services.editor,
-        asked.path("ref"),
-        form,
-        actor=asked.caller.actor,
-        now=asked.now,
-        carrier=asked.carrier,
-    )
+def _stated(state: Callable[..., Awaitable[facts.Fact]]) -> Callable[[Asked, _Form], Awaitable[facts.Fact]]:
+    """Return the handler of what carriers may state, too."""
 
+    async def handle(asked: Asked, form: _Form) -> facts.Fact:
+        await _check_carrier(asked, form)
+        editor, ref, actor = asked.services.editor, asked.path("ref"), asked.caller.actor
+        return await state(editor, ref, form, actor=actor, now=asked.now, carrier=asked.carrier)
 
-async def _handover(asked: Asked, form: forms.NewHandover) -> facts.Fact:
-    await _check_carrier(asked, form)
-    return await statements.hand_over(
-        asked.services.editor,
-        asked.path("ref"),
-        form,
-        actor=asked.caller.actor,
-        now=asked.now,
-        carrier=asked.carrier,
-    )
+    return handle
 
 
 async def _check_carrier(asked: Asked, form: forms.NewReceipt | forms.NewHandover) -> None:
@@ -66,8 +58,8 @@ async def _accept(asked: Asked, _form: Done) -> dict[str, int]:
 
 
 ROUTES = [
-    handlers.post("/consignments/{ref}/receipts", EVERYBODY, forms.NewReceipt, _receipt),
-    handlers.post("/consignments/{ref}/handovers", EVERYBODY, forms.NewHandover, _handover),
+    handlers.post("/consignments/{ref}/receipts", EVERYBODY, forms.NewReceipt, _stated(receipts.receive)),
+    handlers.post("/consignments/{ref}/handovers", EVERYBODY, forms.NewHandover, _stated(statements.hand_over)),
     handlers.post(
         "/consignments/{ref}/corrections",
         STAFF,

@@ -12,8 +12,6 @@ from fleettrack.storage import database, rows, sql
 
 _SQL = sql.queries("trackers")
 
-RAW_LIMIT = 512  # bytes of a refused message that are kept: enough to see what it was
-
 
 class Tracker(msgspec.Struct, frozen=True, kw_only=True):
     """What the pipeline must know of a sender."""
@@ -144,6 +142,6 @@ async def refuse(connection: database.Connection, refused: Sequence[Refused]) ->
             "sources": [r.source for r in refused],
             "identities": [r.reject.tracker for r in refused],
             "keys": [r.api_key_id for r in refused],
-            "raws": [r.reject.raw[:RAW_LIMIT] for r in refused],
+            "raws": [r.reject.raw[: fix.RAW_KEPT] for r in refused],
         },
     )

@@ -9,8 +9,6 @@ import msgspec
 
 from fleettrack.domain import fix, fixes
 
-RAW_KEPT = 512  # bytes of a rejected message that are kept: enough to see what it was, too few to fill a disk
-
 ChecksumPolicy = Literal["require", "if-present", "ignore"]
 
 
@@ -69,5 +67,9 @@ def reject(
 ) -> fix.Reject:
     """Return a reject that keeps a bounded piece of the raw bytes and says at least what its reason means."""
     return fix.Reject(
-        reason=reason, raw=raw[:RAW_KEPT], detail=detail or fix.REJECT_REASONS[reason], tracker=tracker, index=index
+        reason=reason,
+        raw=raw[: fix.RAW_KEPT],
+        detail=detail or fix.REJECT_REASONS[reason],
+        tracker=tracker,
+        index=index,
     )

@@ -6,7 +6,6 @@ same outcome.
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,7 +23,6 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 _SEPARATORS = {4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":", -1: b"Z"}
 _POINT = 19  # where the decimals of a second begin
 _WIDTHS = (20, 24)  # YYYY-MM-DDTHH:MM:SSZ, and with milliseconds
-_EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 
 
 class _NotPlain(Exception):
@@ -121,12 +119,11 @@ def _rfc3339(said: Sequence[Any]) -> Ints | None:
     if not ((hour < 24) & (minute < 60) & (second < 60)).all():
         return None
     dates, which = np.unique(date, return_inverse=True)
-    try:
-        days = [dt.date(d // 10_000, d // 100 % 100, d % 100).toordinal() - _EPOCH_DAY for d in dates.tolist()]
-    except ValueError:
+    days = [units.calendar_day(d // 10_000, d // 100 % 100, d % 100) for d in dates.tolist()]
+    if None in days:
         return None
-    seconds = np.array(days, np.int64)[which] * 86_400 + hour * 3600 + minute * 60 + second
-    return np.asarray(seconds * 1000 + ms)
+    seconds = hour * 3600 + minute * 60 + second
+    return np.asarray(np.array(days, np.int64)[which] * units.DAY_MS + seconds * 1000 + ms)
 
 
 def _number(figures: Ints) -> Ints:

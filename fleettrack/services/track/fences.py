@@ -66,7 +66,5 @@ async def boxes(connection: database.Connection, place_id: int, margin_m: float)
 
     Who is where a replaced version was may be judged by it still.
     """
-    found = []
-    for fence in (await fences.of_place(connection, place_id)).values():
-        found += planar.pieces(planar.expanded(planar.lay_out(fence.shape).box, margin_m))
-    return found
+    shapes_said = dict.fromkeys(fence.shape for fence in (await fences.of_place(connection, place_id)).values())
+    return [box for s in shapes_said for box in planar.pieces(planar.expanded(planar.lay_out(s).box, margin_m))]

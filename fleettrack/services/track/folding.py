@@ -56,10 +56,13 @@ class Folder:
         connection: database.Connection,
         seen: Seen,
         held: Mapping[int, visits.State],
+        again: Mapping[int, int],
         index: FenceIndex,
     ) -> list[visits.Change]:
-        """Fold the batch; return the visits that changed, already written. `held` are the states of its trackers."""
-        again = late(seen.columns, seen.again_from, held, index)
+        """Fold the batch; return the visits that changed, already written.
+
+        `held` are the states of its trackers, `again` what `late` says of them.
+        """
         starts, fixes = await self._starts(connection, seen, held, again)
         result = visit_fold.advance(starts, fixes, index)
         # Where nothing that could decide came after the checkpoint, its state stands, and the clock goes on from it;

@@ -19,7 +19,7 @@ SECRET_MARK = delivery.SECRET_MARK
 HELD_PER_IDENTITY = 10_000  # a day of pings every 9 s: enough to be claimed the next morning
 HELD_PER_SOURCE = 50_000  # unknown trackers behind one address
 HELD_WITHOUT_KEY = 1_000_000  # about 500 MB: identities and addresses cost nothing to who forges them
-FAR_FUTURE_MS = 86_400_000  # further ahead than a day it says nothing that can be stored under that time
+FAR_FUTURE_MS = units.DAY_MS  # further ahead than a day it says nothing that can be stored under that time
 
 Ints = batches.Ints
 Known = dict[str, trackers.Tracker]

@@ -21,13 +21,19 @@ TICK_TRACKERS = 500  # trackers the clock decides about in one transaction
 class Pipeline:
     """Stores and decides batches; also what edits need decided (editing.Decider)."""
 
-    def __init__(self, db: database.Database, journeys: custody.Custody, counters: metrics.Metrics) -> None:
+    def __init__(
+        self,
+        db: database.Database,
+        journeys: custody.Custody,
+        counters: metrics.Metrics,
+        book: fences.FenceBook | None = None,
+    ) -> None:
         self._db = db
         self._custody = journeys
         self._metrics = counters
         self._partitions = positions.Partitions(db)
         self._directory = identify.Directory()
-        self._fences = fences.FenceBook()
+        self._fences = book or fences.FenceBook()
         self._folder = folding.Folder()
         self._room = refusals.Room()
 
@@ -114,9 +120,9 @@ class Pipeline:
             await locks.lock_trackers(connection, trackers_here)
             index = await self._index(connection, epoch)
             held = await self._folder.held(connection, trackers_here, epoch)
-            changes = await self._folder.fold(connection, seen, held, index)
-            concerned = await self._custody.concerned(connection, changes)
             late = folding.late(seen.columns, seen.again_from, held, index)
+            changes = await self._folder.fold(connection, seen, held, late, index)
+            concerned = await self._custody.concerned(connection, changes)
             concerned |= await self._custody.watched(connection, seen.columns, late, index)
         if batch.held:
             await trackers.hold(connection, batch.held)
@@ -169,13 +175,13 @@ class Pipeline:
         seen = folding.Seen(columns=positions.empty(), again_from=since, history=frozenset(since))
         # A folder of its own, because the edit may yet roll back; the epoch tells ours that its states may be old.
         folder = folding.Folder()
-        changes = await folder.fold(connection, seen, await folder.held(connection, since, fences.FRESH), index)
+        held = await folder.held(connection, since, fences.FRESH)
+        changes = await folder.fold(connection, seen, held, since, index)
         return await self._custody.concerned(connection, changes)
 
     async def feed(self, connection: database.Connection, deliveries: list[delivery.Delivery]) -> set[int]:
         """Take in pings inside the caller's transaction (adoption on claim); return the consignments concerned."""
-        helper = Pipeline(self._db, self._custody, self._metrics)
-        helper._fences = self._fences
+        helper = Pipeline(self._db, self._custody, self._metrics, self._fences)
         batch = batches.Batch(deliveries)
         copies = await helper._prepare(batch, connection, fences.FRESH)
         seen = await helper._store(batch, copies, connection)

@@ -16,6 +16,7 @@ INACCURATE_DM = 1_500  # 150 m
 INACCURATE_HDOP_CENTI = 3_000  # 150 m at 5 m per unit of HDOP
 
 _NULL32, _NULL16 = positions.NULL32, positions.NULL16
+
 Copies = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
 """Numbers of fixes, those that are copies of one another side by side; and where each row's copies start."""
 
@@ -37,7 +38,7 @@ def _columns(batch: batches.Batch, found: identify.Identified) -> positions.Colu
         fix_time=decoded.time_ms[numbers],
         lat_e7=decoded.lat_e7[numbers],
         lon_e7=decoded.lon_e7[numbers],
-        received_at=batch.received_ms[found.numbers],
+        received_at=batch.received_ms[numbers],
         **{name: _fitting(getattr(decoded, name), numbers, positions.KINDS[name]) for name in fixes.NUMBERS},
         flags=decoded.flags[numbers],
         trust=found.trusts,

@@ -235,7 +235,7 @@ def test_what_is_no_json_costs_the_others_nothing(item: bytes, reason: str) -> N
     assert [m.reason if isinstance(m, fix.Reject) else m.key for m in messages] == [KEY, reason, KEY]
     assert isinstance(messages[1], fix.Reject)
     assert messages[1].index == 1
-    assert messages[1].raw == item[: decoder.RAW_KEPT]
+    assert messages[1].raw == item[: fix.RAW_KEPT]
     if item and item != b"[]":
         lines = json_ping.decode(good + b"\n" + item + b"\r\n\r\n" + good)
         assert [m.reason if isinstance(m, fix.Reject) else m.key for m in lines] == [KEY, reason, KEY]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.ingest.codecs import decoder
 from fleettrack.ingest.codecs.nmea import fast, sentence, values
 
@@ -57,7 +57,7 @@ def assert_like_pynmea2(said: sentence.Sentence, theirs: pynmea2.TalkerSentence)
         assert abs(said.time_ms - (seconds * 1000 + clock.microsecond // 1000)) <= 1  # theirs goes through a float
     if said.kind == "RMC":
         if said.day is not None and not 69 <= int(theirs.data[8][4:]) < 80:
-            assert said.day == theirs.datestamp.toordinal() - values._FIRST_DAY
+            assert said.day == theirs.datestamp.toordinal() - units._FIRST_DAY
         if said.speed_cms is not None:
             assert said.speed_cms == pytest.approx(theirs.spd_over_grnd * 51.4444, abs=0.6)
         if said.course_ddeg is not None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nmea_lines import GGA, RMC, decode, one, sealed, text
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.ingest.codecs.nmea import values
 
 
@@ -135,7 +135,7 @@ def test_times_are_cut_to_milliseconds(clock: str, ms: int | None) -> None:
 
 @pytest.mark.parametrize(("date", "year"), [("010180", 1980), ("010199", 1999), ("010100", 2000), ("010179", 2079)])
 def test_two_digit_years(date: str, year: int) -> None:
-    assert values.day(date) == values.calendar_day(year, 1, 1)
+    assert values.day(date) == units.calendar_day(year, 1, 1)
 
 
 def test_the_checksum_policies() -> None:

@@ -63,10 +63,10 @@ class Decoder:
         while i < len(lines):
             run = self._run(lines, dollars, i)
             if len(run) < RUN_FROM:
-                for n in range(i, i + len(run) + 1):
-                    if n < len(lines):
-                        self._line(lines[n], plain.sentence(n), out)
-                i += len(run) + 1
+                after = min(i + len(run) + 1, len(lines))
+                for n in range(i, after):
+                    self._line(lines[n], plain.sentence(n), out)
+                i = after
                 continue
             out.append_run(plain.fixes(i, [assembler.tracker for assembler in run]))
             for assembler, n in dict(zip(run, itertools.count(i), strict=False)).items():

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pynmea2
 
-from fleettrack.domain import fix
+from fleettrack.domain import fix, units
 from fleettrack.ingest.codecs import decoder, quantities
 from fleettrack.ingest.codecs.nmea import values
 
@@ -189,7 +189,7 @@ def _zda(fields: _Fields) -> dict[str, Any]:
     time_ms = fields.time(valid=any(parts))
     if not any(parts):
         return {"time_ms": time_ms}
-    day = values.calendar_day(*map(int, parts)) if all(p.isdecimal() and len(p) <= 4 for p in parts) else None
+    day = units.calendar_day(*map(int, parts)) if all(p.isdecimal() and len(p) <= 4 for p in parts) else None
     if day is None:
         raise decoder.Refusal("time", f"The date {'-'.join(parts)!r} does not exist.")
     return {"time_ms": time_ms, "day": day}

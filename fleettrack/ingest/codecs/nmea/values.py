@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import re
 
-from fleettrack.domain import fix
-
-_FIRST_DAY = dt.date(1970, 1, 1).toordinal()
+from fleettrack.domain import fix, units
 
 _TIME = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]*))?")
 _DATE = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})")
@@ -53,15 +50,7 @@ def day(text: str) -> int | None:
     if match is None:
         return None
     year = int(match[3])
-    return calendar_day(year + (1900 if year >= 80 else 2000), int(match[2]), int(match[1]))
-
-
-def calendar_day(year: int, month: int, day_of_month: int) -> int | None:
-    """Return days since 1970; None where there is no such day."""
-    try:
-        return dt.date(year, month, day_of_month).toordinal() - _FIRST_DAY
-    except ValueError:
-        return None
+    return units.calendar_day(year + (1900 if year >= 80 else 2000), int(match[2]), int(match[1]))
 
 
 def angle_e7(text: str) -> int | None:
